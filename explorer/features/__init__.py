@@ -1,0 +1,9 @@
+"""From a subject to features: projected gradients whose inner products are the paper's similarity."""
+
+from explorer.features.calibration import calibrate
+from explorer.features.exact import exact_similarity
+from explorer.features.fidelity import fidelity_report
+from explorer.features.projection import Projection
+from explorer.features.shards import Measurer, ShardFeatures
+
+__all__ = ["Measurer", "Projection", "ShardFeatures", "calibrate", "exact_similarity", "fidelity_report"]

@@ -1,0 +1,71 @@
+"""How faithful the features are: against full gradients, on samples that the projection was not fitted to."""
+
+import numpy as np
+from scipy import stats
+
+from explorer.features.exact import exact_similarity
+from explorer.features.projection import Projection
+from explorer.features.shards import Measurer
+from explorer.records import Settings
+from explorer.subjects import Subject
+
+RECALLED = 10
+
+
+def fidelity_rows(projection: Projection, count: int, rows: int, seed: int) -> np.ndarray:
+    """Up to `rows` random samples of `count`, in rising order, none of which the projection was fitted to."""
+    fresh = np.setdiff1d(np.arange(count), projection.rows)
+    fresh = fresh if len(fresh) > 1 else np.arange(count)
+    return np.sort(np.random.default_rng(seed).permutation(fresh)[:rows])
+
+
+def fidelity_report(
+    subject: Subject, projection: Projection, settings: Settings, rows: int = 256
+) -> dict[str, float | int]:
+    """Features against exact gradients on some samples, all pairs among them.
+
+    Args:
+        subject: the measured subject.
+        projection: fitted to it.
+        settings: seed, limit, device, batch size.
+        rows: how many samples to compare; fewer when there are not so many outside the calibration.
+
+    Returns:
+        rmse of k^C over pairs; pearson and spearman correlation over pairs; recall_at_10, the share of each sample's
+        ten nearest by full gradients that are among its ten nearest by features; soft_density_spearman, the rank
+        correlation of the soft counts over these samples; rows, how many were compared.
+
+    Cost: exact gradients of the rows, O(rows^2 q).
+    """
+    count = min(len(subject), settings.limit or len(subject))
+    chosen = fidelity_rows(projection, count, rows, settings.seed)
+    measured = Measurer(subject, projection, settings).measure(chosen)
+    chosen, units = chosen[measured.valid], measured.units[measured.valid]
+    approximate = units @ units.T
+    np.fill_diagonal(approximate, 1.0)
+    return compared(approximate, exact_similarity(subject, projection, chosen, chosen, settings))
+
+
+def compared(approximate: np.ndarray, exact: np.ndarray) -> dict[str, float | int]:
+    """The numbers of fidelity_report from two [n, n] matrices of similarities."""
+    pairs = np.triu_indices(len(exact), 1)
+    nearest = min(RECALLED, len(exact) - 1)
+    return {
+        "rmse": float(np.sqrt(np.mean((approximate[pairs] - exact[pairs]) ** 2))),
+        "pearson": float(stats.pearsonr(approximate[pairs], exact[pairs]).statistic),
+        "spearman": float(stats.spearmanr(approximate[pairs], exact[pairs]).statistic),
+        "recall_at_10": _recall(approximate, exact, nearest),
+        "soft_density_spearman": float(stats.spearmanr(approximate.sum(1), exact.sum(1)).statistic),
+        "rows": len(exact),
+    }
+
+
+def _recall(approximate: np.ndarray, exact: np.ndarray, nearest: int) -> float:
+    found, truth = (_nearest(matrix, nearest) for matrix in (approximate, exact))
+    return float(np.mean([len(np.intersect1d(*pair)) / nearest for pair in zip(found, truth, strict=True)]))
+
+
+def _nearest(matrix: np.ndarray, count: int) -> np.ndarray:
+    """[n, count] the most similar others of each row."""
+    alone = np.where(np.eye(len(matrix), dtype=bool), -np.inf, matrix)
+    return np.argpartition(-alone, count - 1, axis=1)[:, :count]

@@ -1,0 +1,205 @@
+"""Collect the gradients of a batch: one forward pass, one backward pass an output, no weight gradient formed."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor, nn
+
+from explorer.features.functional import functional_jacobians, plain_jacobians
+from explorer.features.layers import Block, Layer, PositionLayer
+from explorer.features.network import Network, without_layers
+
+Select = Callable[[Tensor], Tensor]
+"""From all outputs [m, C] to the measured ones as combinations of them, [m, c, C]."""
+
+AGREEMENT = 1e-3
+"""Largest relative difference, in float32, between a layer's gradient and autograd's before torch.func takes over."""
+
+
+@dataclass
+class _Call:
+    """One call of one layer: what went in, and where the gradient of what came out will arrive."""
+
+    inputs: Tensor
+    edge: torch.autograd.graph.GradientEdge
+    deltas: list[Tensor | None] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """The gradients of the c measured outputs of m samples, block by block, in factored form."""
+
+    network: Network
+    outputs: Tensor
+    """[m, C] all outputs of the network."""
+    selection: Tensor
+    """[m, c, C] the measured outputs as combinations of all."""
+    embedding: Tensor
+    """[m, h] input of the last linear layer, averaged over positions; empty (h = 0) without one."""
+    calls: dict[str, list[_Call]]
+    jacobians: dict[str, Tensor]
+    """Parameter name to [m, c, *shape], for the blocks that torch.func explains."""
+
+    def project(self, block: Block, left: Tensor | None, right: Tensor | None) -> Tensor:
+        """The block times its bases, left @ block @ right.T: [m, c, rows or len(left), columns or len(right)]."""
+        if block.parameters[0] in self.jacobians:
+            whole = block.join({name: self.jacobians[name] for name in block.parameters})
+            whole = whole if left is None else left @ whole
+            return whole if right is None else whole @ right.T
+        total: list[Tensor | None] = [None] * self.selection.shape[1]
+        for call in self.calls.get(block.name, []):
+            prepared = block.prepare(call.inputs, right)
+            for which, deltas in enumerate(call.deltas):
+                if deltas is not None:
+                    piece = block.contract(prepared, deltas, left)
+                    total[which] = piece if total[which] is None else total[which] + piece
+        return self._stacked(total, block, left, right)
+
+    def _stacked(self, total: list[Tensor | None], block: Block, left: Tensor | None, right: Tensor | None) -> Tensor:
+        if len(total) == 1 and total[0] is not None:
+            return total[0].unsqueeze(1)
+        if any(one is None for one in total):
+            sizes = (
+                own if basis is None else len(basis) for own, basis in zip(block.shape, (left, right), strict=True)
+            )
+            nothing = self.outputs.new_zeros(len(self.outputs), *sizes)
+            total = [nothing if one is None else one for one in total]
+        return torch.stack(total, dim=1)
+
+    def grams(self, block: Block) -> Tensor:
+        """The block's share of each sample's Gram matrix of exact gradients, [m, c, c], by the cheaper of two ways."""
+        rows = self.output_rows(block)
+        if rows is not None:
+            outputs, positions = rows.shape[1:3]
+            inputs = self.calls[block.name][0].inputs
+            through_block = outputs * block.shape[0] * block.shape[1] * (positions + outputs)
+            through_positions = block.own_grams_cost(inputs, positions) + positions**2 * outputs * block.shape[0]
+            if through_positions < through_block:
+                # Sum over positions s, t of (a_s . a_t) (d_s . d_t): the gradient itself is never formed.
+                weighted = block.own_grams(inputs)[:, None] @ rows
+                return rows.flatten(2) @ weighted.flatten(2).transpose(1, 2)
+        whole = self.project(block, None, None).flatten(2)
+        return whole @ whole.transpose(1, 2)
+
+    def factors(self, block: Block) -> tuple[Tensor, Tensor] | None:
+        """The block's two sides, inputs [m, positions, columns] and deltas [m, c, positions, rows]; the block is the
+        sum over positions of their outer products. None where that form does not exist or would be larger.
+        """
+        rows = self.output_rows(block)
+        if rows is None or rows.shape[2] >= rows.shape[1] * block.shape[0]:
+            return None
+        return block.input_rows(self.calls[block.name][0].inputs), rows
+
+    def output_rows(self, block: Block) -> Tensor | None:
+        """The gradients of a layer's output, [m, c, positions, rows]; None for blocks that are no such sum."""
+        calls = self.calls.get(block.name, [])
+        if not (isinstance(block, PositionLayer) and block.has_positions and len(calls) == 1):
+            return None
+        if any(deltas is None for deltas in calls[0].deltas):
+            return None
+        rows = [block.output_rows(deltas) for deltas in calls[0].deltas]
+        return rows[0].unsqueeze(1) if len(rows) == 1 else torch.stack(rows, dim=1)
+
+    def total_grams(self) -> Tensor:
+        """[m, c, c] Gram matrix of each sample's full gradients."""
+        return sum(self.grams(block) for block in self.network.blocks)
+
+
+def collect_gradients(network: Network, inputs: Tensor, select: Select) -> Gradients:
+    """The gradients of a batch, ready to be projected or compared; the one door to both engines.
+
+    Args:
+        network: a verified network.
+        inputs: [m, ...] on the network's device.
+        select: from the outputs [m, C], the measured ones as combinations of all, [m, c, C].
+
+    Cost: one forward and c backward passes to the activations; memory: the inputs of all layers and c times their
+    outputs. Parameters left to torch.func cost a further c backward passes.
+    """
+    with torch.enable_grad(), _recording(network) as (calls, embeddings):
+        outputs = network.output(inputs)
+    selection = select(outputs.detach())
+    if calls:
+        _fill(calls, torch.einsum("moc,mc->mo", selection, outputs))
+    names = [name for block in network.functional for name in block.parameters]
+    jacobians = functional_jacobians(network.model, network.subject.output, inputs, selection, names)
+    embedding = embeddings[-1] if embeddings else outputs.new_zeros(len(outputs), 0)
+    return Gradients(network, outputs.detach(), selection, embedding, calls, jacobians)
+
+
+def verified(network: Network, inputs: Tensor) -> Network:
+    """The network with every layer moved to torch.func whose gradient is not what autograd says.
+
+    A layer is wrong when its module is called on something else than samples first, when its weight is also used
+    elsewhere, or when its input is changed in place. Comparing on a few real inputs finds all of these.
+    """
+    if not network.layers:
+        return network
+    names = [name for layer in network.layers for name in layer.parameters]
+    with torch.no_grad():
+        selection = _mixed(network.output(inputs))
+    truth = plain_jacobians(network.model, network.subject.output, inputs, selection, names)
+    try:
+        found = collect_gradients(replace(network, functional=()), inputs, _mixed)
+        wrong = {layer.name for layer in network.layers if not _agrees(layer, found, truth)}
+    except (RuntimeError, ValueError, IndexError):
+        # A layer that cannot even be contracted is not to be trusted; nor do we know which one it was.
+        wrong = {layer.name for layer in network.layers}
+    return without_layers(network, wrong) if wrong else network
+
+
+def _mixed(outputs: Tensor) -> Tensor:
+    """One fixed combination of all outputs a sample, so that a mistake in any output shows."""
+    weights = torch.cos(torch.arange(1, outputs.shape[1] + 1, device=outputs.device, dtype=outputs.dtype))
+    return weights.expand(len(outputs), 1, -1)
+
+
+def _agrees(layer: Layer, found: Gradients, truth: dict[str, Tensor]) -> bool:
+    try:
+        mine = found.project(layer, None, None)
+    except (RuntimeError, ValueError, IndexError):
+        return False
+    exact = layer.join({name: truth[name] for name in layer.parameters})
+    return mine.shape == exact.shape and bool((mine - exact).norm() <= AGREEMENT * exact.norm() + 1e-12)
+
+
+@contextmanager
+def _recording(network: Network) -> Iterator[tuple[dict[str, list[_Call]], list[Tensor]]]:
+    """Listen to all layers during one forward pass; also keeps what enters the last linear layer."""
+    calls: dict[str, list[_Call]] = defaultdict(list)
+    embeddings: list[Tensor] = []
+
+    def listen(layer: Layer):  # noqa: ANN202 (a hook)
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            edge = torch.autograd.graph.get_gradient_edge(output)
+            calls[layer.name].append(_Call(inputs[0].detach(), edge))
+
+        return hook
+
+    def remember(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        entered = inputs[0].detach()
+        embeddings.append(entered.reshape(len(entered), -1, entered.shape[-1]).mean(1))
+
+    handles = [layer.module.register_forward_hook(listen(layer)) for layer in network.layers]
+    linear = [module for module in network.model.modules() if isinstance(module, nn.Linear)]
+    handles += [module.register_forward_hook(remember) for module in linear]
+    try:
+        yield calls, embeddings
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _fill(calls: dict[str, list[_Call]], measured: Tensor) -> None:
+    """Run one backward pass to the activations for each measured output."""
+    every = [call for named in calls.values() for call in named]
+    edges = [call.edge for call in every]
+    total = measured.sum(0)
+    for which in range(len(total)):
+        keep = which + 1 < len(total)
+        deltas = torch.autograd.grad(total[which], edges, retain_graph=keep, allow_unused=True)
+        for call, delta in zip(every, deltas, strict=True):
+            call.deltas.append(delta)

@@ -1,0 +1,344 @@
+"""What each kind of layer knows: how its input and the gradient of its output make up its parameters' gradient.
+
+The gradient of one layer's parameters, for one sample and one output, is a matrix ("block") of `rows` by `columns`:
+a sum over positions of (gradient of the layer's output) times (input of the layer). A bias is one more input that is
+always 1, hence one more column. `left` and `right` are small bases for the two sides; `left @ block @ right.T` is
+computed without ever forming the block.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Block(ABC):
+    """Parameters whose gradient, for one sample and one output, is one matrix."""
+
+    name: str
+    parameters: tuple[str, ...]
+    """Full names of the parameters: the weight, then the bias if there is one."""
+    kind: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the matrix."""
+
+    @abstractmethod
+    def join(self, gradients: dict[str, Tensor]) -> Tensor:
+        """The matrix [..., rows, columns] from parameter gradients [..., *shape of the parameter]."""
+
+
+@dataclass(frozen=True)
+class ParameterBlock(Block):
+    """One parameter that no layer below explains; its gradient comes from torch.func."""
+
+    size: tuple[int, ...]
+    """Shape of the parameter."""
+    kind = "torch.func"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        sides = [side for side in self.size if side != 1] or [1]
+        return sides[0], prod(sides[1:])
+
+    def join(self, gradients: dict[str, Tensor]) -> Tensor:
+        gradient = gradients[self.parameters[0]]
+        return gradient.reshape(*gradient.shape[: gradient.dim() - len(self.size)], *self.shape)
+
+
+@dataclass(frozen=True)
+class Layer(Block):
+    """A module whose parameter gradients follow from its input and the gradient of its output."""
+
+    module: nn.Module
+    has_positions: ClassVar[bool] = False
+    """Whether every row of the block sees the same inputs, position by position; then see PositionLayer."""
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether a bias is the block's last column."""
+        return len(self.parameters) > 1
+
+    @abstractmethod
+    def prepare(self, inputs: Tensor, right: Tensor | None) -> Tensor:
+        """The input side, projected on `right` [r, columns]; whole when None. The same for every output."""
+
+    @abstractmethod
+    def contract(self, prepared: Tensor, deltas: Tensor, left: Tensor | None) -> Tensor:
+        """The block [m, rows or len(left), columns or r], from the prepared input and the output's gradient."""
+
+    def join(self, gradients: dict[str, Tensor]) -> Tensor:
+        weight = gradients[self.parameters[0]]
+        batch = weight.shape[: weight.dim() - self.module.weight.dim()]
+        columns = [weight.reshape(*batch, self.shape[0], -1)]
+        columns += [gradients[name].unsqueeze(-1) for name in self.parameters[1:]]
+        return torch.cat(columns, dim=-1)
+
+
+class PositionLayer(Layer):
+    """A layer whose block is a sum over positions of outer products, with the same inputs for every row."""
+
+    has_positions = True
+
+    @abstractmethod
+    def input_rows(self, inputs: Tensor) -> Tensor:
+        """The whole input side, [m, positions, columns]."""
+
+    @abstractmethod
+    def output_rows(self, deltas: Tensor) -> Tensor:
+        """The gradient of the output, [m, positions, rows]."""
+
+    def input_grams(self, inputs: Tensor, others: Tensor) -> Tensor:
+        """Inner products of the inputs of two batches at all positions, [m, positions, m', positions']."""
+        return torch.einsum("mti,nsi->mtns", self.input_rows(inputs), self.input_rows(others))
+
+    def own_grams(self, inputs: Tensor) -> Tensor:
+        """Inner products of each sample's inputs among its own positions, [m, positions, positions]."""
+        rows = self.input_rows(inputs)
+        return rows @ rows.transpose(1, 2)
+
+    def own_grams_cost(self, inputs: Tensor, positions: int) -> int:
+        """Multiply-adds of own_grams for one sample."""
+        return positions**2 * self.shape[1]
+
+
+class LinearLayer(PositionLayer):
+    """nn.Linear on any leading shape; the first axis is the sample."""
+
+    kind = "linear"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.module.out_features, self.module.in_features + int(self.has_bias)
+
+    def prepare(self, inputs: Tensor, right: Tensor | None) -> Tensor:
+        rows = inputs.reshape(inputs.shape[0], -1, inputs.shape[-1])  # [m, t, columns]
+        if right is None:
+            return F.pad(rows, (0, 1), value=1.0) if self.has_bias else rows
+        if not self.has_bias:
+            return F.linear(rows, right)
+        return F.linear(rows, right[:, :-1].contiguous(), right[:, -1].contiguous())
+
+    def contract(self, prepared: Tensor, deltas: Tensor, left: Tensor | None) -> Tensor:
+        deltas = deltas.reshape(deltas.shape[0], -1, deltas.shape[-1])  # [m, t, rows]
+        if left is not None:
+            deltas = F.linear(deltas, left)
+        if prepared.shape[1] == 1:
+            return deltas[:, 0, :, None] * prepared[:, 0, None, :]
+        return deltas.transpose(1, 2) @ prepared
+
+    def output_rows(self, deltas: Tensor) -> Tensor:
+        return deltas.reshape(deltas.shape[0], -1, deltas.shape[-1])
+
+    def input_rows(self, inputs: Tensor) -> Tensor:
+        return self.prepare(inputs, None)
+
+
+class EmbeddingLayer(LinearLayer):
+    """nn.Embedding: a linear layer whose input is one-hot. Rows are the embedding's width, columns the vocabulary."""
+
+    kind = "embedding"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.module.embedding_dim, self.module.num_embeddings
+
+    def prepare(self, inputs: Tensor, right: Tensor | None) -> Tensor:
+        tokens = inputs.reshape(inputs.shape[0], -1)
+        if right is None:
+            dtype = self.module.weight.dtype
+            chosen = F.one_hot(tokens, self.module.num_embeddings).to(dtype)
+        else:
+            chosen = right.T[tokens]
+        if self.module.padding_idx is not None:
+            chosen = chosen * (tokens != self.module.padding_idx).unsqueeze(-1)
+        return chosen
+
+    def _equal(self, first: Tensor, second: Tensor) -> Tensor:
+        equal = first == second
+        if self.module.padding_idx is not None:
+            equal = equal & (first != self.module.padding_idx)
+        return equal.to(self.module.weight.dtype)
+
+    def input_grams(self, inputs: Tensor, others: Tensor) -> Tensor:
+        return self._equal(inputs.flatten(1)[:, :, None, None], others.flatten(1)[None, None])
+
+    def own_grams(self, inputs: Tensor) -> Tensor:
+        tokens = inputs.flatten(1)
+        return self._equal(tokens[:, :, None], tokens[:, None, :])
+
+    def own_grams_cost(self, inputs: Tensor, positions: int) -> int:
+        return positions**2
+
+    def join(self, gradients: dict[str, Tensor]) -> Tensor:
+        return gradients[self.parameters[0]].transpose(-1, -2)
+
+
+class ConvolutionLayer(PositionLayer):
+    """nn.Conv1d, 2d and 3d with any stride, dilation, padding and groups. Nothing is unfolded when projecting."""
+
+    kind = "convolution"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        weight = self.module.weight
+        return weight.shape[0], weight[0].numel() + int(self.has_bias)
+
+    def _padded(self, inputs: Tensor) -> Tensor:
+        conv = self.module
+        if not any(conv._reversed_padding_repeated_twice):
+            return inputs
+        mode = "constant" if conv.padding_mode == "zeros" else conv.padding_mode
+        return F.pad(inputs, conv._reversed_padding_repeated_twice, mode=mode)
+
+    def _grouped(self, inputs: Tensor) -> Tensor:
+        """Padded inputs with each group as a sample of its own, [m * groups, channels of a group, *space]."""
+        padded = self._padded(inputs)
+        return padded.reshape(padded.shape[0] * self.module.groups, -1, *padded.shape[2:])
+
+    def _patches(self, grouped: Tensor) -> Tensor:
+        """All receptive fields, [m * groups, columns without bias, positions]."""
+        conv = self.module
+        space = len(conv.kernel_size)
+        for axis, (size, step, gap) in enumerate(zip(conv.kernel_size, conv.stride, conv.dilation, strict=True)):
+            grouped = grouped.unfold(2 + axis, (size - 1) * gap + 1, step)[..., ::gap]
+        inside = [1, *range(2 + space, 2 + 2 * space)]
+        outside = list(range(2, 2 + space))
+        return grouped.permute(0, *inside, *outside).flatten(1 + len(inside)).flatten(1, len(inside))
+
+    def prepare(self, inputs: Tensor, right: Tensor | None) -> Tensor:
+        conv = self.module
+        if right is None:
+            flat = self._patches(self._grouped(inputs))  # [m * g, columns, t]
+            flat = F.pad(flat, (0, 0, 0, 1), value=1.0) if self.has_bias else flat
+        else:
+            bias = right[:, -1].contiguous() if self.has_bias else None
+            kernels = right[:, : self.shape[1] - int(self.has_bias)].reshape(-1, *conv.weight.shape[1:])
+            convolve = (F.conv1d, F.conv2d, F.conv3d)[len(conv.kernel_size) - 1]
+            if conv.groups == 1 and conv.padding_mode == "zeros":
+                flat = convolve(inputs, kernels, bias, conv.stride, conv.padding, conv.dilation).flatten(2)
+            else:
+                flat = convolve(self._grouped(inputs), kernels, bias, conv.stride, 0, conv.dilation).flatten(2)
+        return flat.reshape(inputs.shape[0], conv.groups, *flat.shape[1:])  # [m, g, r, t]
+
+    def contract(self, prepared: Tensor, deltas: Tensor, left: Tensor | None) -> Tensor:
+        groups = self.module.groups
+        deltas = deltas.flatten(2)  # [m, rows, t]
+        if groups == 1:
+            deltas = deltas if left is None else left @ deltas
+            return deltas @ prepared[:, 0].transpose(1, 2)
+        grouped = deltas.reshape(deltas.shape[0], groups, -1, deltas.shape[-1])
+        block = (grouped @ prepared.transpose(-1, -2)).flatten(1, 2)
+        return block if left is None else left @ block
+
+    @property
+    def has_positions(self) -> bool:
+        return self.module.groups == 1
+
+    def output_rows(self, deltas: Tensor) -> Tensor:
+        return deltas.flatten(2).transpose(1, 2)
+
+    def input_rows(self, inputs: Tensor) -> Tensor:
+        return self.prepare(inputs, None)[:, 0].transpose(1, 2)
+
+    def own_grams(self, inputs: Tensor) -> Tensor:
+        """Two fields' inner product is a sum over the kernel of inner products of single pixels: nothing is unfolded,
+        and the sum runs along one axis after the other.
+        """
+        conv, padded = self.module, self._padded(inputs)
+        space = padded.shape[2:]
+        pixels = padded.flatten(2)
+        grams = (pixels.transpose(1, 2) @ pixels).reshape(-1, *space, *space)
+        for axis, (size, step, gap) in enumerate(zip(conv.kernel_size, conv.stride, conv.dilation, strict=True)):
+            first, second = 1 + axis, 1 + len(space) + axis
+            count = (grams.shape[first] - (size - 1) * gap - 1) // step + 1
+            shifted = (
+                _strided(_strided(grams, first, o * gap, step, count), second, o * gap, step, count)
+                for o in range(size)
+            )
+            grams = sum(shifted)
+        positions = prod(grams.shape[1 : 1 + len(space)])
+        grams = grams.reshape(-1, positions, positions)
+        return grams + 1 if self.has_bias else grams
+
+    def own_grams_cost(self, inputs: Tensor, positions: int) -> int:
+        pixels = self._padded(inputs[:1]).flatten(2)
+        return pixels.shape[2] ** 2 * (pixels.shape[1] + sum(self.module.kernel_size))
+
+
+def _strided(values: Tensor, axis: int, start: int, step: int, count: int) -> Tensor:
+    """Every step-th slice along an axis, as a view."""
+    return values.narrow(axis, start, (count - 1) * step + 1)[(slice(None),) * axis + (slice(None, None, step),)]
+
+
+class ScaleLayer(Layer):
+    """Layers that multiply a fixed function of their input by a weight and add a bias: norms and PReLU.
+
+    The block has one row a channel; its columns are the weight and, if there is one, the bias.
+    """
+
+    kind = "scale"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.module.weight.numel(), 1 + int(self.has_bias)
+
+    def _channels(self, values: Tensor) -> Tensor:
+        """[m, rows, positions], whichever axis the channels stand on."""
+        module = self.module
+        if isinstance(module, nn.LayerNorm | nn.RMSNorm):
+            return values.reshape(values.shape[0], -1, module.weight.numel()).transpose(1, 2)
+        if module.weight.numel() == 1:
+            return values.reshape(values.shape[0], 1, -1)
+        return values.reshape(values.shape[0], values.shape[1], -1)
+
+    def prepare(self, inputs: Tensor, right: Tensor | None) -> Tensor:
+        return self._channels(_normalized(self.module, inputs))
+
+    def contract(self, prepared: Tensor, deltas: Tensor, left: Tensor | None) -> Tensor:
+        deltas = self._channels(deltas)
+        columns = [(deltas * prepared).sum(-1)]
+        if self.has_bias:
+            columns.append(deltas.sum(-1))
+        block = torch.stack(columns, dim=-1)  # [m, rows, columns]
+        return block if left is None else left @ block
+
+
+def _normalized(module: nn.Module, inputs: Tensor) -> Tensor:
+    """What the weight of a scale layer is multiplied by."""
+    match module:
+        case nn.PReLU():
+            return inputs.clamp(max=0)
+        case nn.LayerNorm():
+            return F.layer_norm(inputs, module.normalized_shape, eps=module.eps)
+        case nn.RMSNorm():
+            return F.rms_norm(inputs, module.normalized_shape, eps=module.eps)
+        case nn.GroupNorm():
+            return F.group_norm(inputs, module.num_groups, eps=module.eps)
+        case _ if isinstance(module, INSTANCE_NORMS) and not module.track_running_stats:
+            return F.instance_norm(inputs, eps=module.eps)
+        case _:
+            return F.batch_norm(inputs, module.running_mean, module.running_var, eps=module.eps)
+
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+INSTANCE_NORMS = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
+KINDS: dict[type[nn.Module], type[Layer]] = {
+    nn.Linear: LinearLayer,
+    nn.Embedding: EmbeddingLayer,
+    nn.Conv1d: ConvolutionLayer,
+    nn.Conv2d: ConvolutionLayer,
+    nn.Conv3d: ConvolutionLayer,
+    **dict.fromkeys(
+        (*BATCH_NORMS, *INSTANCE_NORMS, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.PReLU),
+        ScaleLayer,
+    ),
+}
+"""Exact types only: a subclass may compute something else. Whatever is found wrong is measured by torch.func."""

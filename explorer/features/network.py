@@ -1,0 +1,107 @@
+"""A private copy of a subject's network, and which of its parameters each engine can explain."""
+
+import copy
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from explorer.errors import EngineError
+from explorer.features.layers import KINDS, Block, Layer, ParameterBlock
+from explorer.subjects import Subject
+
+LEFT_OUT = "left out by the subject"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A subject's network in eval mode on one device, its parameters grouped into blocks."""
+
+    subject: Subject
+    model: nn.Module
+    device: torch.device
+    layers: tuple[Layer, ...]
+    """Blocks explained by a layer's input and output gradient."""
+    functional: tuple[Block, ...]
+    """Blocks left to torch.func: parameters of no known layer, and layers whose formula does not hold here."""
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """All blocks, in the order in which features stand."""
+        return (*self.layers, *self.functional)
+
+    @property
+    def parameter_count(self) -> int:
+        """Number q of measured parameters."""
+        return sum(self.model.get_parameter(name).numel() for block in self.blocks for name in block.parameters)
+
+    @property
+    def coverage(self) -> dict[str, str]:
+        """Parameter name to where its gradient comes from; every parameter of the model is here."""
+        found = {name: layer.kind for layer in self.layers for name in layer.parameters}
+        rest = dict.fromkeys((name for block in self.functional for name in block.parameters), ParameterBlock.kind)
+        return {**found, **rest, **dict.fromkeys(self.left_out, LEFT_OUT)}
+
+    def output(self, inputs: Tensor) -> Tensor:
+        """All outputs, [m, C]."""
+        return self.subject.output(self.model, inputs)
+
+    def inputs(self, rows: list[int]) -> Tensor:
+        """The inputs of some rows, on this network's device."""
+        return self.subject.inputs(rows).to(self.device, non_blocking=True)
+
+
+def chosen_device(name: str) -> torch.device:
+    """The device for auto, cpu or cuda.
+
+    Raises:
+        EngineError: cuda was asked for and there is none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise EngineError("device cuda needs an NVIDIA GPU that torch can see, found none. Use --device cpu or auto.")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def open_network(subject: Subject, device: torch.device) -> Network:
+    """A copy of the subject's network, ready to be measured; the subject's own model is not touched.
+
+    Args:
+        subject: a checked subject.
+        device: where to compute.
+
+    Returns:
+        Layers as far as their type tells. Call `verified` before relying on them.
+    """
+    model = copy.deepcopy(subject.model).eval().to(device)
+    names = [name for name, _ in model.named_parameters()]
+    kept = [name for name in names if subject.parameters is None or subject.parameters(name)]
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name in kept)
+    layers = tuple(_layers(model, set(kept)))
+    explained = {name for layer in layers for name in layer.parameters}
+    rest = tuple(
+        ParameterBlock(name, (name,), tuple(model.get_parameter(name).shape)) for name in kept if name not in explained
+    )
+    return Network(subject, model, device, layers, rest, tuple(name for name in names if name not in kept))
+
+
+def without_layers(network: Network, names: set[str]) -> Network:
+    """The same network with the named layers left to torch.func; blocks, and so features, stay the same."""
+    moved = tuple(layer for layer in network.layers if layer.name in names)
+    layers = tuple(layer for layer in network.layers if layer.name not in names)
+    return replace(network, layers=layers, functional=(*network.functional, *moved))
+
+
+def _layers(model: nn.Module, kept: set[str]) -> list[Layer]:
+    """Modules of a known type that own their parameters alone and have all of them measured."""
+    owners = Counter(id(own) for module in model.modules() for own in module.parameters(recurse=False))
+    layers = []
+    for name, module in model.named_modules():
+        own = dict(module.named_parameters(recurse=False))
+        full = tuple(f"{name}.{one}" if name else one for one in ("weight", "bias") if one in own)
+        is_plain = type(module) in KINDS and len(own) == len(full) > 0 and "weight" in own
+        if is_plain and kept.issuperset(full) and all(owners[id(one)] == 1 for one in own.values()):
+            layers.append(KINDS[type(module)](name, full, module))
+    return layers

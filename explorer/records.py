@@ -1,0 +1,96 @@
+"""The nouns at rest: settings, neighbors, and the columns of the samples table. No torch."""
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from explorer.errors import SettingsError, ShapeError
+
+OUTPUT_MODES = ("auto", "all", "predicted", "contrast")
+DEVICES = ("auto", "cpu", "cuda")
+ENGINES = ("serial", "ray")
+MAX_OUTPUTS = 16
+"""Networks with more outputs than this are measured by one contrast a sample unless the user asks otherwise."""
+
+HOW_NOT_WHAT = {"changes_result": False}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked of a build. Stored in the manifest; a study never mixes two settings."""
+
+    dim: int = 512
+    """Width p of the projected features, per output while computing and in all when stored."""
+    outputs: str = "auto"
+    """Which outputs are differentiated: all, the predicted one, or the true class against the rest;
+    auto keeps all up to MAX_OUTPUTS and one contrast beyond."""
+    neighbors: int = 50
+    """How many neighbors k of every sample are stored."""
+    limit: int | None = None
+    """Measure only the first so many samples; None measures all."""
+    seed: int = 0
+    """Seeds every random choice: calibration samples, fidelity samples, the layout."""
+    calibration: int = 1024
+    """How many samples the projection bases are fitted on."""
+    coordinates: int = 2048
+    """How many projected coordinates the layers share before the directions are found; more is more faithful."""
+    shard_size: int = 1000
+    """Samples in one shard, the unit of work that is resumed."""
+    batch_size: int | None = field(default=None, metadata=HOW_NOT_WHAT)
+    """Samples in one forward pass; None chooses it from the memory that the layers need."""
+    device: str = field(default="auto", metadata=HOW_NOT_WHAT)
+    """Where gradients are computed; auto takes a GPU when there is one."""
+    engine: str = field(default="serial", metadata=HOW_NOT_WHAT)
+    """Who runs the shards: this process, or Ray workers."""
+
+    def __post_init__(self) -> None:
+        for name, choices in (("outputs", OUTPUT_MODES), ("device", DEVICES), ("engine", ENGINES)):
+            if getattr(self, name) not in choices:
+                raise SettingsError(
+                    f"{name} must be one of {', '.join(choices)}, found {getattr(self, name)!r}. Choose one of these."
+                )
+        smallest = {"dim": 1, "neighbors": 1, "limit": 2, "calibration": 2, "coordinates": 1, "shard_size": 1}
+        for name, least in {**smallest, "batch_size": 1, "seed": 0}.items():
+            value = getattr(self, name)
+            if value is None and name in ("limit", "batch_size"):
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise SettingsError(f"{name} must be a whole number of at least {least}, found {value!r}. Raise it.")
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields as JSON values."""
+        return asdict(self)
+
+    def differences(self, other: "Settings") -> list[str]:
+        """One line for each field that changes results and differs: `name: mine, other's`."""
+        return [
+            f"{one.name}: {getattr(self, one.name)!r} here, {getattr(other, one.name)!r} asked for"
+            for one in fields(self)
+            if one.metadata.get("changes_result", True) and getattr(self, one.name) != getattr(other, one.name)
+        ]
+
+
+@dataclass(frozen=True)
+class Neighbors:
+    """The most similar samples, best first; the sample itself is left out.
+
+    Either of all samples ([n, k]) or of one ([k]). A sample that has no similarity (zero or non-finite gradient)
+    has index -1 and similarity nan in every place.
+    """
+
+    indices: np.ndarray
+    """[n, k] or [k] int64, row numbers."""
+    similarities: np.ndarray
+    """[n, k] or [k] float32, in [-1, 1], falling along k."""
+
+    def __post_init__(self) -> None:
+        if self.indices.shape != self.similarities.shape:
+            raise ShapeError(
+                f"neighbors need one similarity an index, found indices {list(self.indices.shape)} and "
+                f"similarities {list(self.similarities.shape)}. Pass arrays of one shape."
+            )
+
+    def of(self, row: int, k: int | None = None) -> "Neighbors":
+        """The first k neighbors of one sample."""
+        return Neighbors(self.indices[row, :k], self.similarities[row, :k])

@@ -1,0 +1,72 @@
+"""Numbers about samples, from the gradients of a network's outputs: the paper's chapter in code.
+
+Tensors in, tensors out; float64 in, float64 out; no disk, no screen. The order to read it in:
+
+    kernels     gradients -> unit features, whose inner product is the similarity k^C
+    density     unit features -> how many samples each one counts as
+    moments     gradients -> the few sums that averaging needs, shard by shard
+    denoising   gradients and moments -> what the network's own averaging does to label noise
+    leverage    the same for the ridge regression that mimics the network
+    ridge       unit features -> what all other samples say about each one
+    suspicion   unit features and labels -> which labels to doubt
+    neighbors   unit features -> Neighbors (numpy and FAISS, no torch)
+    agreement   Neighbors and labels -> how far neighbors agree
+    layout      Neighbors -> a map (numpy and UMAP, no torch)
+
+Names are loaded when first used, so that neighbors and layout can be had without torch.
+"""
+
+from importlib import import_module
+
+_NAMES = {
+    "kernels": (
+        "inverse_square_root",
+        "unit_features",
+        "similarity",
+        "similarity_matrix",
+        "rotation_similarity",
+        "influence",
+    ),
+    "density": ("soft_density", "hard_density", "power_density", "captured_rows"),
+    "moments": ("Moments", "value_kinds"),
+    "denoising": (
+        "LocalAverage",
+        "local_average",
+        "denoising_factor",
+        "denoising_share",
+        "floor_ratio",
+        "effective_neighbors",
+        "neighbor_mean",
+        "shift",
+        "stationarity_residual",
+        "uncertainty",
+    ),
+    "leverage": ("Smoother", "fit_smoother", "leverage_gain"),
+    "ridge": ("leave_one_out",),
+    "suspicion": (
+        "label_posterior",
+        "label_margin",
+        "calibrated_margin",
+        "label_suspicion",
+        "suggested_labels",
+        "target_residual",
+        "rank_share",
+        "given_label_loss",
+    ),
+    "agreement": ("neighbor_votes", "neighbor_disagreement", "label_variance"),
+    "neighbors": ("find_neighbors", "unit_rows", "make_index", "save_index", "load_index"),
+    "layout": ("lay_out", "principal_coordinates"),
+}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
+
+__all__ = sorted(_MODULE_OF)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]
