@@ -75,9 +75,7 @@ class BasesFit:
         """Add one batch of whitened gradients."""
         for block in self.network.blocks:
             left, right = self.sides[block.name, 0], self.sides[block.name, 1]
-            rows = gradients.output_rows(block)
-            if rows is not None:
-                self.positions[block.name] = rows.shape[2]
+            self.positions[block.name] = gradients.positions(block) or 1
             factors = gradients.factors(block)
             if factors is not None:
                 _add_factors(left, right, *factors)

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from explorer.errors import SettingsError, SubjectError
 from explorer.features.bases import Bases, BasesFit
+from explorer.features.blocks import Layer
 from explorer.features.gradients import Gradients, Select, collect_gradients, verified
-from explorer.features.layers import Layer
 from explorer.features.network import Network, chosen_device, open_network, without_layers
 from explorer.features.outputs import output_selection, resolved_mode
 from explorer.features.projection import Projection
@@ -17,6 +17,8 @@ from explorer.records import Settings
 from explorer.similarity.kernels import inverse_square_root
 from explorer.subjects import Subject
 
+NEGLIGIBLE = 1e-9
+"""Share of the largest second moment below which a direction is rounding noise."""
 DRAWS = 4
 """Random combinations of a sample's whitened outputs that the bases are fitted on, at most one an output."""
 CHECKED_ROWS = 3
@@ -184,11 +186,12 @@ def leading_directions(rows: Tensor, count: int) -> Tensor | None:
     """
     if rows.shape[1] <= count:
         return None
-    exact = rows.double()
+    # Products in float32: what they round away is far below the directions that are kept.
     if len(rows) < rows.shape[1]:
-        values, vectors = torch.linalg.eigh(exact @ exact.T)
-        kept = min(count, int((values > values[-1] * 1e-12).sum()))
-        leading = (vectors[:, -kept:] / values[-kept:].sqrt()).T @ exact
+        values, vectors = torch.linalg.eigh((rows @ rows.T).double())
+        kept = min(count, int((values > values[-1] * NEGLIGIBLE).sum()))
+        leading = (vectors[:, -kept:] / values[-kept:].sqrt()).float().T @ rows
+        leading = torch.linalg.qr(leading.T).Q.T
     else:
-        leading = torch.linalg.eigh(exact.T @ exact).eigenvectors[:, -count:].T
-    return leading.flip(0).float().contiguous()
+        leading = torch.linalg.eigh((rows.T @ rows).double()).eigenvectors[:, -count:].T.float()
+    return leading.flip(0).contiguous()

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from explorer.features.blocks import Block
 from explorer.features.calibration import gradient_batches, measured_network
 from explorer.features.gradients import Gradients
-from explorer.features.layers import Block
 from explorer.features.network import Network
 from explorer.features.projection import Projection
 from explorer.records import Settings
@@ -28,16 +28,18 @@ def pair_kernels(first: Gradients, second: Gradients) -> Tensor:
 
 def _layer_kernels(first: Gradients, second: Gradients, layer: Block) -> Tensor:
     """One block's share of the inner products, [m, c, m', c], by the cheaper of two ways."""
-    mine, other = first.output_rows(layer), second.output_rows(layer)
-    if mine is not None and other is not None:
-        positions, outputs, (rows, columns) = mine.shape[2] * other.shape[2], mine.shape[1], layer.shape
-        if positions * (columns + outputs**2 * rows) <= outputs**2 * rows * columns:
-            return _through_positions(first, second, layer, mine, other)
+    positions = (first.positions(layer), second.positions(layer))
+    if None not in positions:
+        outputs, (rows, columns) = first.selection.shape[1], layer.shape
+        pairs = positions[0] * positions[1]
+        if pairs * (columns + outputs**2 * rows) <= outputs**2 * rows * columns:
+            return _through_positions(first, second, layer)
     return _through_blocks(first, second, layer)
 
 
-def _through_positions(first: Gradients, second: Gradients, layer: Block, mine: Tensor, other: Tensor) -> Tensor:
+def _through_positions(first: Gradients, second: Gradients, layer: Block) -> Tensor:
     """Sum over positions s, t of (a_s . a_t) (d_s . d_t): the gradients themselves are never formed."""
+    mine, other = first.output_rows(layer), second.output_rows(layer)
     inputs = layer.input_grams(first.calls[layer.name][0].inputs, second.calls[layer.name][0].inputs)
     inputs = inputs.permute(0, 2, 1, 3)  # [m, m', t, s]
     columns = []

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
+from explorer.features.blocks import Block, Layer, PositionLayer
 from explorer.features.functional import functional_jacobians, plain_jacobians
-from explorer.features.layers import Block, Layer, PositionLayer
 from explorer.features.network import Network, without_layers
 
 Select = Callable[[Tensor], Tensor]
 """From all outputs [m, C] to the measured ones as combinations of them, [m, c, C]."""
 
+KEPT_FLOATS = 2**22
+"""Largest whole block that a batch keeps."""
 AGREEMENT = 1e-3
 """Largest relative difference, in float32, between a layer's gradient and autograd's before torch.func takes over."""
 
@@ -42,13 +44,29 @@ class Gradients:
     calls: dict[str, list[_Call]]
     jacobians: dict[str, Tensor]
     """Parameter name to [m, c, *shape], for the blocks that torch.func explains."""
+    formed: dict[str, Tensor] = field(default_factory=dict)
+    """Small blocks [m, c, rows, columns] that were needed whole once, kept for the next time."""
 
     def project(self, block: Block, left: Tensor | None, right: Tensor | None) -> Tensor:
         """The block times its bases, left @ block @ right.T: [m, c, rows or len(left), columns or len(right)]."""
-        if block.parameters[0] in self.jacobians:
-            whole = block.join({name: self.jacobians[name] for name in block.parameters})
+        if block.parameters[0] in self.jacobians or block.name in self.formed:
+            whole = self.whole(block)
             whole = whole if left is None else left @ whole
             return whole if right is None else whole @ right.T
+        return self._contracted(block, left, right)
+
+    def whole(self, block: Block) -> Tensor:
+        """The block itself, [m, c, rows, columns]."""
+        if block.parameters[0] in self.jacobians:
+            return block.join({name: self.jacobians[name] for name in block.parameters})
+        if block.name in self.formed:
+            return self.formed[block.name]
+        whole = self._contracted(block, None, None)
+        if whole.numel() <= KEPT_FLOATS:
+            self.formed[block.name] = whole
+        return whole
+
+    def _contracted(self, block: Block, left: Tensor | None, right: Tensor | None) -> Tensor:
         total: list[Tensor | None] = [None] * self.selection.shape[1]
         for call in self.calls.get(block.name, []):
             prepared = block.prepare(call.inputs, right)
@@ -71,36 +89,40 @@ class Gradients:
 
     def grams(self, block: Block) -> Tensor:
         """The block's share of each sample's Gram matrix of exact gradients, [m, c, c], by the cheaper of two ways."""
-        rows = self.output_rows(block)
-        if rows is not None:
-            outputs, positions = rows.shape[1:3]
+        positions = self.positions(block)
+        if positions is not None:
+            outputs, (rows, columns) = self.selection.shape[1], block.shape
             inputs = self.calls[block.name][0].inputs
-            through_block = outputs * block.shape[0] * block.shape[1] * (positions + outputs)
-            through_positions = block.own_grams_cost(inputs, positions) + positions**2 * outputs * block.shape[0]
-            if through_positions < through_block:
+            through_block = outputs * rows * columns * (positions + outputs)
+            if block.own_grams_cost(inputs, positions) + positions**2 * outputs * rows < through_block:
                 # Sum over positions s, t of (a_s . a_t) (d_s . d_t): the gradient itself is never formed.
-                weighted = block.own_grams(inputs)[:, None] @ rows
-                return rows.flatten(2) @ weighted.flatten(2).transpose(1, 2)
-        whole = self.project(block, None, None).flatten(2)
+                deltas = self.output_rows(block)
+                weighted = block.own_grams(inputs)[:, None] @ deltas
+                return deltas.flatten(2) @ weighted.flatten(2).transpose(1, 2)
+        whole = self.whole(block).flatten(2)
         return whole @ whole.transpose(1, 2)
 
     def factors(self, block: Block) -> tuple[Tensor, Tensor] | None:
         """The block's two sides, inputs [m, positions, columns] and deltas [m, c, positions, rows]; the block is the
         sum over positions of their outer products. None where that form does not exist or would be larger.
         """
-        rows = self.output_rows(block)
-        if rows is None or rows.shape[2] >= rows.shape[1] * block.shape[0]:
+        positions = self.positions(block)
+        if positions is None or positions >= self.selection.shape[1] * block.shape[0]:
             return None
-        return block.input_rows(self.calls[block.name][0].inputs), rows
+        return block.input_rows(self.calls[block.name][0].inputs), self.output_rows(block)
 
-    def output_rows(self, block: Block) -> Tensor | None:
-        """The gradients of a layer's output, [m, c, positions, rows]; None for blocks that are no such sum."""
+    def positions(self, block: Block) -> int | None:
+        """Over how many positions a block is a sum of outer products; None for blocks that are no such sum."""
         calls = self.calls.get(block.name, [])
         if not (isinstance(block, PositionLayer) and block.has_positions and len(calls) == 1):
             return None
         if any(deltas is None for deltas in calls[0].deltas):
             return None
-        rows = [block.output_rows(deltas) for deltas in calls[0].deltas]
+        return block.output_rows(calls[0].deltas[0]).shape[1]
+
+    def output_rows(self, block: Block) -> Tensor:
+        """The gradients of a layer's output, [m, c, positions, rows], for a block that has positions."""
+        rows = [block.output_rows(deltas) for deltas in self.calls[block.name][0].deltas]
         return rows[0].unsqueeze(1) if len(rows) == 1 else torch.stack(rows, dim=1)
 
     def total_grams(self) -> Tensor:

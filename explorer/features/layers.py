@@ -1,112 +1,12 @@
-"""What each kind of layer knows: how its input and the gradient of its output make up its parameters' gradient.
+"""The kinds of layers: how each one's input and the gradient of its output make up its parameters' gradient."""
 
-The gradient of one layer's parameters, for one sample and one output, is a matrix ("block") of `rows` by `columns`:
-a sum over positions of (gradient of the layer's output) times (input of the layer). A bias is one more input that is
-always 1, hence one more column. `left` and `right` are small bases for the two sides; `left @ block @ right.T` is
-computed without ever forming the block.
-"""
-
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from math import prod
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
-@dataclass(frozen=True)
-class Block(ABC):
-    """Parameters whose gradient, for one sample and one output, is one matrix."""
-
-    name: str
-    parameters: tuple[str, ...]
-    """Full names of the parameters: the weight, then the bias if there is one."""
-    kind: ClassVar[str]
-
-    @property
-    @abstractmethod
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns of the matrix."""
-
-    @abstractmethod
-    def join(self, gradients: dict[str, Tensor]) -> Tensor:
-        """The matrix [..., rows, columns] from parameter gradients [..., *shape of the parameter]."""
-
-
-@dataclass(frozen=True)
-class ParameterBlock(Block):
-    """One parameter that no layer below explains; its gradient comes from torch.func."""
-
-    size: tuple[int, ...]
-    """Shape of the parameter."""
-    kind = "torch.func"
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        sides = [side for side in self.size if side != 1] or [1]
-        return sides[0], prod(sides[1:])
-
-    def join(self, gradients: dict[str, Tensor]) -> Tensor:
-        gradient = gradients[self.parameters[0]]
-        return gradient.reshape(*gradient.shape[: gradient.dim() - len(self.size)], *self.shape)
-
-
-@dataclass(frozen=True)
-class Layer(Block):
-    """A module whose parameter gradients follow from its input and the gradient of its output."""
-
-    module: nn.Module
-    has_positions: ClassVar[bool] = False
-    """Whether every row of the block sees the same inputs, position by position; then see PositionLayer."""
-
-    @property
-    def has_bias(self) -> bool:
-        """Whether a bias is the block's last column."""
-        return len(self.parameters) > 1
-
-    @abstractmethod
-    def prepare(self, inputs: Tensor, right: Tensor | None) -> Tensor:
-        """The input side, projected on `right` [r, columns]; whole when None. The same for every output."""
-
-    @abstractmethod
-    def contract(self, prepared: Tensor, deltas: Tensor, left: Tensor | None) -> Tensor:
-        """The block [m, rows or len(left), columns or r], from the prepared input and the output's gradient."""
-
-    def join(self, gradients: dict[str, Tensor]) -> Tensor:
-        weight = gradients[self.parameters[0]]
-        batch = weight.shape[: weight.dim() - self.module.weight.dim()]
-        columns = [weight.reshape(*batch, self.shape[0], -1)]
-        columns += [gradients[name].unsqueeze(-1) for name in self.parameters[1:]]
-        return torch.cat(columns, dim=-1)
-
-
-class PositionLayer(Layer):
-    """A layer whose block is a sum over positions of outer products, with the same inputs for every row."""
-
-    has_positions = True
-
-    @abstractmethod
-    def input_rows(self, inputs: Tensor) -> Tensor:
-        """The whole input side, [m, positions, columns]."""
-
-    @abstractmethod
-    def output_rows(self, deltas: Tensor) -> Tensor:
-        """The gradient of the output, [m, positions, rows]."""
-
-    def input_grams(self, inputs: Tensor, others: Tensor) -> Tensor:
-        """Inner products of the inputs of two batches at all positions, [m, positions, m', positions']."""
-        return torch.einsum("mti,nsi->mtns", self.input_rows(inputs), self.input_rows(others))
-
-    def own_grams(self, inputs: Tensor) -> Tensor:
-        """Inner products of each sample's inputs among its own positions, [m, positions, positions]."""
-        rows = self.input_rows(inputs)
-        return rows @ rows.transpose(1, 2)
-
-    def own_grams_cost(self, inputs: Tensor, positions: int) -> int:
-        """Multiply-adds of own_grams for one sample."""
-        return positions**2 * self.shape[1]
+from explorer.features.blocks import Layer, PositionLayer
 
 
 class LinearLayer(PositionLayer):
@@ -304,7 +204,7 @@ class ScaleLayer(Layer):
 
     def contract(self, prepared: Tensor, deltas: Tensor, left: Tensor | None) -> Tensor:
         deltas = self._channels(deltas)
-        columns = [(deltas * prepared).sum(-1)]
+        columns = [torch.einsum("mct,mct->mc", deltas, prepared)]
         if self.has_bias:
             columns.append(deltas.sum(-1))
         block = torch.stack(columns, dim=-1)  # [m, rows, columns]

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import EngineError
-from explorer.features.layers import KINDS, Block, Layer, ParameterBlock
+from explorer.features.blocks import Block, Layer, ParameterBlock
+from explorer.features.layers import KINDS
 from explorer.subjects import Subject
 
 LEFT_OUT = "left out by the subject"
