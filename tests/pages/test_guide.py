@@ -1,0 +1,76 @@
+"""Laws of the guide: words are said once, for what the study has, and its own fidelity is read out."""
+
+import pytest
+from pages.screen import as_regression, copied, damage, made_up_study, page, rewritten, words
+
+from explorer.columns import COLUMNS
+from explorer.pages.guide import coverage_in_words, explained_columns
+from explorer.study.study import Study
+from explorer.study.writer import StudyWriter
+
+SELF_EVIDENT = {"label", "true_label", "flipped", "target", "prediction", "split", "x", "y"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return made_up_study(tmp_path_factory.mktemp("guide") / "study")
+
+
+def test_every_number_of_the_table_is_explained():
+    """A new column needs its entry here; names and places on the map explain themselves."""
+    assert explained_columns() == set(COLUMNS) - SELF_EVIDENT
+
+
+def test_the_words_are_those_of_the_columns(folder):
+    """Each column that the study has stands with its own title and help, and can be linked to by its name."""
+    test = page("guide", folder)
+    text, anchors = words(test), {heading.anchor for heading in test.subheader}
+    for name in explained_columns() & set(Study.open(folder).samples):
+        assert COLUMNS[name].help in text
+        assert name in anchors
+
+
+def test_what_a_study_lacks_is_not_explained(folder, tmp_path):
+    """A regression is told nothing about suggested labels."""
+    path = as_regression(copied(folder, tmp_path / "study"))
+    text = words(page("guide", path))
+    assert COLUMNS["suggested_label"].help not in text
+    assert "Which labels to doubt" not in text
+    assert COLUMNS["soft_density"].help in text
+
+
+def test_fidelity_is_that_of_this_study(folder):
+    """Recall of ten and the error of a similarity are read out in words, with the study's numbers."""
+    fidelity, text = Study.open(folder).fidelity, words(page("guide", folder))
+    assert f"typically off by {fidelity['rmse']:.3f}" in text
+    assert f"{10 * fidelity['recall_at_10']:.1f} stand among the ten shown" in text
+    assert f"on {fidelity['rows']} samples" in text
+
+
+def test_an_unfinished_study_says_that_its_fidelity_is_unknown(folder, tmp_path):
+    """Nothing is claimed that was not measured."""
+    path = copied(folder, tmp_path / "study")
+    writer = StudyWriter.resume(path)
+    writer.commit("fidelity", writer.manifest.steps["fidelity"], None, fidelity=None)
+    assert "has not been measured" in page("guide", path).info[0].value
+
+
+def test_coverage_counts_every_parameter_once():
+    """Counts sum to the number of parameters, the most common way first."""
+    coverage = {"a": "linear", "b": "linear", "c": "left out by the subject"}
+    assert coverage_in_words(coverage) == ["2 parameter tensors: linear", "1 parameter tensor: left out by the subject"]
+
+
+def test_the_study_may_have_no_samples_columns_to_explain(folder, tmp_path):
+    """With nothing but labels the guide still says what similarity is."""
+    path = rewritten(copied(folder, tmp_path / "study"), lambda table: table[["label"]])
+    text = words(page("guide", path))
+    assert "What similarity means here" in text
+    assert "How many are alike" not in text
+
+
+def test_a_damaged_table_is_one_sentence(folder, tmp_path):
+    """A flipped byte in the samples table is said on screen."""
+    broken = copied(folder, tmp_path / "study")
+    damage(broken / "samples.parquet")
+    assert "is damaged" in page("guide", broken).error[0].value
