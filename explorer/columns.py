@@ -21,6 +21,8 @@ COLUMNS: dict[str, Column] = {
         "True label", "The class before labels were changed on purpose; known only for demos.", "class"
     ),
     "flipped": Column("Label was flipped", "Whether the label was changed on purpose; known only for demos.", "flag"),
+    "alpha": Column("Place on the circle (turns)", "Where on the circle this input lies, from 0 to 1.", "share"),
+    "curvature": Column("Curvature of the target", "How sharply the target bends here; large where it turns."),
     "target": Column("Target", "The value that the data set asks the network to predict."),
     "prediction": Column("Prediction", "What the network answers for this sample.", "class"),
     "confidence": Column("Confidence", "Softmax probability of the predicted class; often too high.", "share"),

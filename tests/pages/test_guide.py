@@ -8,7 +8,7 @@ from explorer.pages.guide import coverage_in_words, explained_columns
 from explorer.study.study import Study
 from explorer.study.writer import StudyWriter
 
-SELF_EVIDENT = {"label", "true_label", "flipped", "target", "prediction", "split", "x", "y"}
+SELF_EVIDENT = {"label", "true_label", "flipped", "target", "prediction", "split", "alpha", "curvature", "x", "y"}
 
 
 @pytest.fixture(scope="module")

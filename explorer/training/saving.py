@@ -1,0 +1,117 @@
+"""Trained networks on disk: the weights, what they came from, and the log of the training beside them."""
+
+import io
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from explorer.errors import SettingsError
+from explorer.study.steps import write_file
+from explorer.subjects import load_subject
+from explorer.subjects.bundled import is_bundled, untrained_subject
+from explorer.subjects.recipes import Recipe
+from explorer.subjects.subject import Subject
+from explorer.subjects.weights import METADATA_KEY
+from explorer.training.loop import Progress, train
+
+
+def train_to_file(
+    name: str,
+    out: Path,
+    *,
+    epochs: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Train the network of a subject and keep its weights, with the log beside them.
+
+    A bundled subject begins with new weights, chosen by the seed; one of your own with the weights that its function
+    gives it.
+
+    Args:
+        name: a bundled name, or `path/file.py:function`.
+        out: ends in .safetensors; the log goes to the same name with .log.parquet.
+        epochs: in place of the recipe's own number.
+        seed: chooses first weights and order of samples.
+        device: auto, cpu or cuda.
+        progress: called after every epoch with (epochs done, epochs in all, row of the log).
+
+    Returns:
+        What is also written into the file: subject, seed, recipe, versions, and the last accuracies or
+        errors of the log; and besides weights and log, the two paths.
+
+    Raises:
+        SettingsError: out cannot be written, or epochs or seed cannot be used.
+        SubjectError: the subject cannot be trained.
+    """
+    out = Path(out)
+    _check_writable(out)
+    subject, recipe = _beginning(name, seed)
+    if epochs is not None:
+        recipe = replace(recipe, epochs=epochs)
+    subject.check()
+    log = train(subject, recipe, seed=seed, device=device, progress=progress)
+    facts = _facts(subject, recipe, log, seed)
+    save_weights(subject.model, out, facts)
+    log_path = out.with_suffix(".log.parquet")
+    save_log(log, log_path)
+    return {**facts, "weights": str(out), "log": str(log_path)}
+
+
+def save_weights(model: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
+    """Write the weights of a network as safetensors, whole or not at all.
+
+    Args:
+        model: its parameters and buffers are written; of shared ones each name gets a copy.
+        path: replaced when it exists.
+        metadata: JSON values to keep beside the weights.
+    """
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
+    # One entry, since safetensors keeps several in a new order every time and the file would never be twice the same.
+    write_file(path, save(tensors, metadata={METADATA_KEY: json.dumps(dict(metadata), sort_keys=True)}))
+
+
+def save_log(log: pd.DataFrame, path: Path) -> None:
+    """Write the table of a training as Parquet, whole or not at all."""
+    content = io.BytesIO()
+    log.to_parquet(content, index=False)
+    write_file(path, content.getvalue())
+
+
+def _check_writable(out: Path) -> None:
+    if out.suffix != ".safetensors":
+        raise SettingsError(f"weights are written as .safetensors, found {out.name!r}. Name the file so.")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"the folder {out.parent} cannot be made: {error.strerror}. Choose another.") from error
+    if out.is_dir() or not os.access(out.parent, os.W_OK):
+        raise SettingsError(f"expected a place to write {out} to, found that it cannot be. Choose another.")
+
+
+def _beginning(name: str, seed: int) -> tuple[Subject, Recipe]:
+    if is_bundled(name):
+        return untrained_subject(name, seed)
+    subject = load_subject(name)
+    return subject, Recipe(epochs=20, loss="cross-entropy" if subject.task == "classification" else "l2")
+
+
+def _facts(subject: Subject, recipe: Recipe, log: pd.DataFrame, seed: int) -> dict[str, Any]:
+    last = log.iloc[-1].drop(["epoch", "seconds"]).to_dict()
+    return {
+        "subject": subject.name,
+        "seed": seed,
+        "recipe": asdict(recipe),
+        **last,
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+    }
