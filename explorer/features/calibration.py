@@ -123,26 +123,27 @@ def calibrate(subject: Subject, settings: Settings) -> Projection:
     rows = calibration_rows(subject, settings, min(len(subject), settings.limit or len(subject)))
     with torch.no_grad():
         mode = resolved_mode(settings.outputs, network.output(network.inputs([0])).shape[1], subject.task)
-    whitening = _fit_bases(network, mode, rows, settings)
-    projection = _fit_directions(network, mode, rows, settings, whitening)
+    bases, roots = _fit_bases(network, mode, rows, settings)
+    projection = _fit_directions(network, mode, rows, settings, bases, roots)
     return projection.to(torch.device("cpu"))
 
 
-def _fit_bases(network: Network, mode: str, rows: np.ndarray, settings: Settings) -> Bases:
+def _fit_bases(network: Network, mode: str, rows: np.ndarray, settings: Settings) -> tuple[Bases, list[Tensor]]:
+    """The bases, and for each batch the inverse square roots [m, c, c] of its Gram matrices."""
     fit = BasesFit(network, settings)
     generator = torch.Generator().manual_seed(settings.seed)
-    found = 0
+    every = []
     for some, gradients in gradient_batches(network, mode, rows, settings.batch_size):
         roots, _ = inverse_square_root(gradients.total_grams())
-        found += int(roots.flatten(1).any(1).sum())
         mixed = _mixed(roots, gradients.selection, generator)
         fit.add(collect_gradients(network, network.inputs(some.tolist()), lambda _, mixed=mixed: mixed))
-    if not found:
+        every.append(roots)
+    if not any(roots.any() for roots in every):
         raise SubjectError(
             f"{network.subject.name}: gradients of the calibration samples must be finite and not zero, found none of "
             f"{len(rows)}. Check that the network is trained and that its outputs depend on its parameters."
         )
-    return fit.bases()
+    return fit.bases(), every
 
 
 def _mixed(roots: Tensor, selection: Tensor, generator: torch.Generator) -> Tensor:
@@ -159,13 +160,12 @@ def _fit_directions(
     rows: np.ndarray,
     settings: Settings,
     bases: Bases,
+    roots: list[Tensor],
 ) -> Projection:
     moved = tuple(block.name for block in network.functional if isinstance(block, Layer))
     draft = Projection(bases, None, None, mode, 1, 0, tuple(rows.tolist()), network.coverage, moved)
-    pieces = []
-    for _, gradients in gradient_batches(network, mode, rows, settings.batch_size):
-        roots, _ = inverse_square_root(gradients.total_grams())
-        pieces.append(roots @ draft.coordinates(gradients))
+    batches = gradient_batches(network, mode, rows, settings.batch_size)
+    pieces = [root @ draft.coordinates(gradients) for root, (_, gradients) in zip(roots, batches, strict=True)]
     normalized = torch.cat(pieces)  # [samples, c, coordinates]
     outputs = normalized.shape[1]
     directions = leading_directions(normalized.flatten(0, 1), settings.dim)

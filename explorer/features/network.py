@@ -77,7 +77,7 @@ def open_network(subject: Subject, device: torch.device) -> Network:
     """
     model = copy.deepcopy(subject.model).eval().to(device)
     names = [name for name, _ in model.named_parameters()]
-    kept = [name for name in names if subject.parameters is None or subject.parameters(name)]
+    kept = list(subject.measured_parameters())
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name in kept)
     layers = tuple(_layers(model, set(kept)))

@@ -80,7 +80,7 @@ PROBLEMS = {
     "column of another length": ({"columns": {"age": [1, 2]}}, "age must hold one value for each of the 12 samples"),
     "too few feature names": ({"feature_names": ["a"]}, "expected 5 feature names, one a feature, found 1"),
     "no parameter": ({"model": nn.Flatten()}, "a parameter to differentiate, found none among its 0"),
-    "filter drops all": ({"parameters": lambda name: False}, "or let the subject's parameters filter keep some"),
+    "filter drops all": ({"parameters": lambda name: False}, "let the subject's parameters filter keep some"),
     "lazy layer": ({"model": nn.LazyLinear(3)}, "the parameter weight has no shape yet"),
     "weight not finite": ({"model": with_weight(torch.nan)}, "found nan or infinity in the parameter weight"),
     "input not finite": (
