@@ -1,0 +1,1 @@
+"""The command line: words in, words or JSON out. Each verb loads only what it needs."""

@@ -1,0 +1,81 @@
+"""Verbs that run a network: what they need is loaded when they are called."""
+
+import sys
+import time
+from argparse import Namespace
+
+import explorer
+from explorer.cli.printing import print_facts, print_json
+from explorer.errors import SettingsError
+from explorer.study.study import Study
+
+SETTINGS = (
+    "dim",
+    "outputs",
+    "neighbors",
+    "limit",
+    "calibration",
+    "coordinates",
+    "seed",
+    "batch_size",
+    "device",
+    "engine",
+)
+
+
+def build_study(options: Namespace) -> None:
+    """Build a study, or what is missing of it."""
+    from explorer.pipeline.build import build
+    from explorer.pipeline.folder import settings_for
+    from explorer.pipeline.progress import ProgressPrinter
+
+    started_at = time.perf_counter()
+    settings = settings_for(options.study, **{name: getattr(options, name) for name in SETTINGS})
+    subject = explorer.load_subject(options.subject)
+    study = build(subject, options.study, settings=settings, redo=options.redo, progress=ProgressPrinter(sys.stderr))
+    for line in study.warnings:
+        print(f"note: {line}", file=sys.stderr)
+    seconds = time.perf_counter() - started_at
+    print(f"{study.path}: {study.n:,} samples of {study.subject['name']}, complete after {seconds:.0f} s")
+    print(f"see it: streamlit run app.py -- {study.path}")
+
+
+def show_fidelity(options: Namespace) -> None:
+    """Print how well features stand for exact gradients."""
+    study = explorer.open_study(options.study)
+    report = study.fidelity if options.rows is None else None
+    report = _measured_fidelity(study, options.rows) if report is None else report
+    if options.json:
+        print_json(report)
+    else:
+        print_facts(report)
+
+
+def train_network(options: Namespace) -> None:
+    """Train a network and save it with its log."""
+    from explorer.training import train_to_file
+
+    facts = train_to_file(
+        options.subject,
+        options.out,
+        epochs=options.epochs,
+        seed=options.seed,
+        device=options.device,
+        progress=_print_epoch,
+    )
+    print_facts({name: value for name, value in facts.items() if not isinstance(value, dict)})
+
+
+def _measured_fidelity(study: Study, rows: int | None) -> dict[str, float | int | None]:
+    from explorer.pipeline.exact import measured_fidelity
+    from explorer.pipeline.features import FIDELITY_ROWS
+
+    rows = FIDELITY_ROWS if rows is None else rows
+    if rows < 3:
+        raise SettingsError(f"--rows must be at least 3, to have pairs to compare, found {rows}. Raise it.")
+    return measured_fidelity(study, rows)
+
+
+def _print_epoch(done: int, total: int, row: dict[str, float]) -> None:
+    numbers = " · ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
+    print(f"epoch {done}/{total} · {numbers}", file=sys.stderr)

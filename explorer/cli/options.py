@@ -1,0 +1,180 @@
+"""What can be said on the command line, with an example for every verb."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from explorer.cli import measuring, reading
+from explorer.errors import SettingsError
+from explorer.records import DEVICES, ENGINES, OUTPUT_MODES, Settings
+from explorer.study.steps import STEP_NAMES
+from explorer.study.study import KINDS
+
+PROGRAM = "python -m explorer"
+SUBJECT_HELP = "a bundled name (see `subjects`), or path/file.py:function that returns a Subject"
+STUDY_HELP = "folder of a study"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, like all our errors."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(f"{message}. `{self.prog} --help` shows what can be said.")
+
+
+def command_parser() -> argparse.ArgumentParser:
+    """The parser of all verbs; the chosen one is `run`, to be called with the options."""
+    parser = _Parser(
+        prog=PROGRAM,
+        description="See your data as a trained network sees it.",
+        epilog=f"example: {PROGRAM} build mnist-noisy --study studies/mnist-noisy",
+    )
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    _add_subjects(verbs)
+    _add_build(verbs)
+    _add_status(verbs)
+    _add_neighbors(verbs)
+    _add_fidelity(verbs)
+    _add_suspects(verbs)
+    _add_samples(verbs)
+    _add_train(verbs)
+    return parser
+
+
+def _add_subjects(verbs: Any) -> None:
+    verb = _verb(verbs, "subjects", reading.show_subjects, "the bundled subjects: name, samples, what there is to see")
+    _add_json(verb)
+
+
+def _add_build(verbs: Any) -> None:
+    verb = _verb(
+        verbs,
+        "build",
+        measuring.build_study,
+        "measure a subject into a study; resumes one that is not finished",
+        "mnist-noisy --study studies/mnist-noisy",
+    )
+    own = Settings()
+    verb.add_argument("subject", metavar="SUBJECT", help=SUBJECT_HELP)
+    verb.add_argument("--study", metavar="DIR", type=Path, required=True, help="folder of the study")
+    numbers = {
+        "dim": "width of the features",
+        "neighbors": "how many neighbors of every sample are stored",
+        "limit": "measure only the first so many samples",
+        "calibration": "how many samples the projection is fitted on",
+        "coordinates": "projected coordinates of all layers; more is more faithful and slower",
+        "seed": "seed of every random choice",
+        "batch-size": "samples in one forward pass; chosen from memory when left out",
+    }
+    for name, meaning in numbers.items():
+        usual = getattr(own, name.replace("-", "_"))
+        told = meaning if usual is None else f"{meaning} (default {usual}, or what the study has)"
+        verb.add_argument(f"--{name}", metavar="N", type=int, help=told)
+    verb.add_argument("--outputs", choices=OUTPUT_MODES, help="which outputs of the network are differentiated")
+    verb.add_argument("--device", choices=DEVICES, help="where gradients are computed")
+    verb.add_argument("--engine", choices=ENGINES, help="who runs the shards")
+    verb.add_argument("--redo", metavar="STEP", choices=STEP_NAMES, help=f"make one step anew: {', '.join(STEP_NAMES)}")
+
+
+def _add_status(verbs: Any) -> None:
+    verb = _verb(
+        verbs,
+        "status",
+        reading.show_status,
+        "what is done and missing, settings, sizes, versions, fidelity; verifies every file",
+        "studies/mnist-noisy",
+    )
+    _add_study(verb)
+    _add_json(verb)
+
+
+def _add_neighbors(verbs: Any) -> None:
+    verb = _verb(
+        verbs,
+        "neighbors",
+        reading.show_neighbors,
+        "the samples most similar to one sample",
+        "studies/mnist-noisy 17 -k 5",
+    )
+    _add_study(verb)
+    verb.add_argument("row", metavar="ROW", type=int, help="the sample, counted from 0")
+    verb.add_argument("-k", metavar="N", type=int, default=10, help="how many (default 10)")
+    verb.add_argument("--by", choices=KINDS, default="network", help="whose similarity (default network)")
+    verb.add_argument(
+        "--exact", action="store_true", help="rank the nearest again by full gradients; loads the network"
+    )
+    _add_json(verb)
+
+
+def _add_fidelity(verbs: Any) -> None:
+    verb = _verb(
+        verbs,
+        "fidelity",
+        measuring.show_fidelity,
+        "the stored features held against exact gradients",
+        "studies/mnist-noisy --rows 512",
+    )
+    _add_study(verb)
+    verb.add_argument(
+        "--rows", metavar="N", type=int, help="measure on so many samples; what the build measured when left out"
+    )
+    _add_json(verb)
+
+
+def _add_suspects(verbs: Any) -> None:
+    verb = _verb(
+        verbs, "suspects", reading.show_suspects, "labels to doubt, most suspicious first", "studies/mnist-noisy -n 20"
+    )
+    _add_study(verb)
+    verb.add_argument("-n", metavar="N", type=int, default=50, help="how many (default 50)")
+    _add_json(verb)
+
+
+def _add_samples(verbs: Any) -> None:
+    verb = _verb(
+        verbs,
+        "samples",
+        reading.save_samples,
+        "the samples table, a row a sample",
+        "studies/mnist-noisy --out samples.csv",
+    )
+    _add_study(verb)
+    verb.add_argument("--out", metavar="FILE", type=Path, required=True, help="a file ending in .csv or .parquet")
+
+
+def _add_train(verbs: Any) -> None:
+    verb = _verb(
+        verbs,
+        "train",
+        measuring.train_network,
+        "train the network of a subject; the log is saved beside the weights",
+        "digits --out digits.safetensors",
+    )
+    verb.add_argument("subject", metavar="SUBJECT", help=SUBJECT_HELP)
+    verb.add_argument("--out", metavar="FILE", type=Path, required=True, help="a file ending in .safetensors")
+    verb.add_argument("--epochs", metavar="N", type=int, help="passes over the data; the subject's own when left out")
+    verb.add_argument("--seed", metavar="N", type=int, default=0, help="seed of weights and order (default 0)")
+    verb.add_argument("--device", choices=DEVICES, default="auto", help="where to train (default auto)")
+
+
+def _verb(
+    verbs: Any, name: str, run: Callable[[argparse.Namespace], None], meaning: str, example: str = ""
+) -> argparse.ArgumentParser:
+    verb = verbs.add_parser(
+        name,
+        help=meaning,
+        description=f"{meaning[0].upper()}{meaning[1:]}.",
+        epilog=f"example: {PROGRAM} {name} {example}".rstrip(),
+    )
+    verb.add_argument("--debug", action="store_true", help="show where an error comes from")
+    verb.set_defaults(run=run)
+    return verb
+
+
+def _add_study(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("study", metavar="STUDY", type=Path, help=STUDY_HELP)
+
+
+def _add_json(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--json", action="store_true", help="print one JSON document")

@@ -1,0 +1,1 @@
+"""From a Subject to a filled Study."""

@@ -1,0 +1,53 @@
+"""Step statistics: every number about a sample that the samples table shows, and a few arrays beside it.
+
+Samples without a usable gradient get nan and are left out of every sum; the sums of the averaging columns run over
+the samples that the network was trained on.
+"""
+
+import numpy as np
+import torch
+
+from explorer.pipeline.answers import Answers, answer_columns
+from explorer.pipeline.averaging import averaging_columns
+from explorer.pipeline.densities import HARD_THRESHOLD, density_columns
+from explorer.pipeline.doubts import doubt_columns
+from explorer.pipeline.features import stored_projection
+from explorer.pipeline.neighbors import network_neighbors
+from explorer.pipeline.work import Outcome, Work
+from explorer.similarity import inverse_square_root
+
+
+def write_statistics(work: Work) -> Outcome:
+    """Write one array a column, [n], and `neighbor_mean` and `label_mean`, [n, c], where they apply."""
+    study = work.study
+    answers = Answers.of(work.subject, study.rows("outputs"), study.rows("valid"))
+    neighbors = network_neighbors(study)
+    columns = {**answer_columns(answers), **density_columns(study), **doubt_columns(study, answers, neighbors)}
+    averaged, facts = averaging_columns(study, stored_projection(study), answers, work.meter.advance)
+    for name, values in {**columns, **averaged}.items():
+        np.save(work.part / f"{name}.npy", values)
+    floored = _floored_samples(work)
+    notes = {
+        **facts,
+        "threshold": HARD_THRESHOLD,
+        "label_neighbors": int(neighbors.indices.shape[1]),
+        "floored_gram_samples": floored,
+    }
+    return Outcome(notes, _warnings(floored, work.n))
+
+
+def _floored_samples(work: Work) -> int:
+    """How many samples have outputs so nearly dependent that their similarity had to be stabilized."""
+    counts = [
+        int(inverse_square_root(torch.from_numpy(work.study.rows("grams", rows)))[1].sum()) for rows in work.shards
+    ]
+    return sum(counts)
+
+
+def _warnings(floored: int, n: int) -> list[str]:
+    if not floored:
+        return []
+    return [
+        f"{floored} of {n} samples have outputs whose gradients nearly depend on each other; "
+        "their Gram matrices were stabilized, so their similarities are a little too low."
+    ]

@@ -1,0 +1,1 @@
+"""A study on disk: one folder, opened read-only. numpy and pandas only; never torch."""

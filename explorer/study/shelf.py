@@ -1,0 +1,98 @@
+"""The arrays and files of a study: nothing is read that the manifest does not name, nothing trusted unverified."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from explorer.errors import StepMissing, StudyError, StudyMismatch
+from explorer.study.checksums import Entry, open_array, verify
+from explorer.study.manifest import Manifest
+from explorer.study.steps import STEP_NAMES, step_of
+
+Found = TypeVar("Found")
+
+
+class Shelf:
+    """What lies in a study folder, opened when it is first asked for."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self._folder = folder
+        self._manifest = manifest
+        self._arrays: dict[str, np.ndarray] = {}
+        self._verified: set[str] = set()
+
+    def array(self, name: str) -> np.ndarray:
+        """A stored array, memory-mapped and read-only."""
+        if name not in self._arrays:
+            entry, path = self._entry(name, self._manifest.arrays), self._folder / f"{name}.npy"
+            self._arrays[name] = self._trusted(path, lambda: open_array(path, entry))
+        return self._arrays[name]
+
+    def file(self, name: str) -> Path:
+        """Path of a stored file that is not an array."""
+        path = self._folder / name
+        if name not in self._verified:
+            entry = self._entry(name, self._manifest.files)
+            self._trusted(path, lambda: verify(path, entry))
+            self._verified.add(name)
+        return path
+
+    def shards(self, name: str) -> list[str]:
+        """Names of the arrays that hold one kind of feature, shard after shard."""
+        found = [one for one in self._manifest.arrays if one.startswith("features/") and one.endswith(f"/{name}")]
+        if not found:
+            self._entry(f"features/0000/{name}", self._manifest.arrays)
+        return sorted(found, key=lambda one: int(one.split("/")[1]))
+
+    def gather(self, names: list[str], rows: np.ndarray) -> np.ndarray:
+        """Rows of several arrays that follow each other, copied into one; touches only the arrays that hold them."""
+        entries = [self._entry(name, self._manifest.arrays) for name in names]
+        starts = np.cumsum([0, *(entry.shape[0] for entry in entries)])
+        shard_of = np.searchsorted(starts, rows, side="right") - 1
+        gathered = np.empty((len(rows), *entries[0].shape[1:]), dtype=entries[0].dtype)
+        for shard in np.unique(shard_of):
+            here = shard_of == shard
+            gathered[here] = self.array(names[shard])[rows[here] - starts[shard]]
+        return gathered
+
+    def verify(self) -> None:
+        """Open every array and every file once."""
+        for name in self._manifest.arrays:
+            self.array(name)
+        for name in self._manifest.files:
+            self.file(name)
+
+    def require_step(self, step: str) -> None:
+        """Raise StepMissing, with the command that resumes the build, when a step is not done."""
+        if step not in self._manifest.steps:
+            raise StepMissing(
+                f'study "{self._manifest.name}" has no {step} yet: its build has not finished. '
+                f"Run `{self._build}` to resume."
+            )
+
+    def _entry(self, name: str, entries: dict[str, Entry]) -> Entry:
+        if name not in entries:
+            if step_of(name) in STEP_NAMES:
+                self.require_step(step_of(name))
+            raise StudyError(
+                f'expected one of {", ".join(sorted(entries))} in study "{self._manifest.name}", found no {name}. '
+                "Name one that it has."
+            )
+        return entries[name]
+
+    def _trusted(self, path: Path, read: Callable[[], Found]) -> Found:
+        try:
+            return read()
+        except StudyMismatch as error:
+            step = step_of(path.relative_to(self._folder).as_posix())
+            raise StudyMismatch(
+                f'study "{self._manifest.name}" is damaged at {path}: {error}. '
+                f"Run `{self._build} --redo {step}` to make it anew."
+            ) from error
+
+    @property
+    def _build(self) -> str:
+        subject = self._manifest.subject
+        return f"python -m explorer build {subject['reference'] or subject['name']} --study {self._folder}"
