@@ -1,6 +1,6 @@
 """Speed and fidelity of gradient features, against the floor measured in the same run.
 
-    python benchmarks/features.py
+    python -m benchmarks.features
 
 The floor is one ordinary batched forward and backward pass with gradients for all parameters. Everything is timed in
 CPU seconds of this process with one thread, the best of several repeats, floor and features taking turns, so that a

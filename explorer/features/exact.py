@@ -15,9 +15,9 @@ from explorer.records import Settings
 from explorer.similarity.kernels import inverse_square_root
 from explorer.subjects import Subject
 
-TILE_BYTES = 384 * 2**20
+TILE_BYTES = 192 * 2**20
 """Recorded inputs and gradients of the samples that are compared at once."""
-BLOCK_FLOATS = 2**24
+BLOCK_FLOATS = 2**23
 """Largest piece of a layer's gradients that is formed at once."""
 
 

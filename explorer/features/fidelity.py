@@ -1,5 +1,7 @@
 """How faithful the features are: against full gradients, on samples that the projection was not fitted to."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import stats
 
@@ -15,7 +17,7 @@ RECALLED = 10
 def fidelity_rows(projection: Projection, count: int, rows: int, seed: int) -> np.ndarray:
     """Up to `rows` random samples of `count`, in rising order, none of which the projection was fitted to."""
     fresh = np.setdiff1d(np.arange(count), projection.rows)
-    fresh = fresh if len(fresh) > 1 else np.arange(count)
+    fresh = fresh if len(fresh) > 2 else np.arange(count)
     return np.sort(np.random.default_rng(seed).permutation(fresh)[:rows])
 
 
@@ -47,17 +49,24 @@ def fidelity_report(
 
 
 def compared(approximate: np.ndarray, exact: np.ndarray) -> dict[str, float | int]:
-    """The numbers of fidelity_report from two [n, n] matrices of similarities."""
+    """The numbers of fidelity_report from two [n, n] matrices of similarities; nan where n is too small to tell."""
     pairs = np.triu_indices(len(exact), 1)
     nearest = min(RECALLED, len(exact) - 1)
     return {
-        "rmse": float(np.sqrt(np.mean((approximate[pairs] - exact[pairs]) ** 2))),
-        "pearson": float(stats.pearsonr(approximate[pairs], exact[pairs]).statistic),
-        "spearman": float(stats.spearmanr(approximate[pairs], exact[pairs]).statistic),
-        "recall_at_10": _recall(approximate, exact, nearest),
-        "soft_density_spearman": float(stats.spearmanr(approximate.sum(1), exact.sum(1)).statistic),
+        "rmse": float(np.sqrt(np.mean((approximate[pairs] - exact[pairs]) ** 2))) if len(exact) > 1 else np.nan,
+        "pearson": _correlation(stats.pearsonr, approximate[pairs], exact[pairs]),
+        "spearman": _correlation(stats.spearmanr, approximate[pairs], exact[pairs]),
+        "recall_at_10": _recall(approximate, exact, nearest) if nearest > 0 else np.nan,
+        "soft_density_spearman": _correlation(stats.spearmanr, approximate.sum(1), exact.sum(1)),
         "rows": len(exact),
     }
+
+
+def _correlation(measure: Callable, first: np.ndarray, second: np.ndarray) -> float:
+    """A correlation, nan where there is no spread to correlate."""
+    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return np.nan
+    return float(measure(first, second).statistic)
 
 
 def _recall(approximate: np.ndarray, exact: np.ndarray, nearest: int) -> float:

@@ -237,6 +237,16 @@ def test_fidelity_of_the_truth_is_perfect_and_falls_with_noise():
         assert reports[0][name] > reports[1][name] > reports[2][name]
 
 
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_the_smallest_data_sets_have_a_report(count):
+    """Too few samples to correlate give nan, not an error; what can be told is told."""
+    subject = networks.subject_of(mlp(), points(count), 2)
+    some = Settings(dim=4, calibration=2)
+    report = fidelity_report(subject, calibrate(subject, some), some)
+    assert report["rows"] == count and report["rmse"] >= 0
+    assert np.isnan(report["pearson"]) == (count == 2)
+
+
 def test_one_contrast_a_sample_is_measured_like_any_output(subject):
     """Beyond all outputs: a single combination gives one-by-one Gram matrices of its own gradient."""
     some = settings(outputs="contrast")

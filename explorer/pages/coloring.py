@@ -1,0 +1,67 @@
+"""The color of every point on the map: one byte a sample, and the legend that says what it means. No streamlit."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from explorer.columns import COLUMNS
+from explorer.pages.reading import kind_of, write_value
+from explorer.pages.selection import title_of
+from explorer.study.study import Study
+from explorer.views.theme import SEQUENTIAL, class_color
+
+NONE = 255
+"""The code of a sample that has no value."""
+MOST_CODES = 255
+TAILS = (0.01, 0.99)
+"""A few extreme values must not squeeze all others into one color: the scale ends at these quantiles."""
+
+
+def color_codes(study: Study, column: str) -> np.ndarray:
+    """[n] uint8: the place in the legend, or on the scale from 0 to 254; NONE where there is no value."""
+    values = study.samples[column]
+    if _is_scale(study, column):
+        low, high = _ends(values)
+        places = (values.to_numpy(dtype=float) - low) / (high - low) * (MOST_CODES - 1)
+        return np.where(np.isfinite(places), np.clip(places, 0, MOST_CODES - 1), NONE).astype(np.uint8)
+    place_of = {value: min(place, MOST_CODES - 1) for place, value in enumerate(_categories(study, column))}
+    return values.map(place_of).fillna(NONE).to_numpy(dtype=np.uint8)
+
+
+def legend(study: Study, column: str) -> dict[str, Any]:
+    """What the codes mean, as JSON values: categories with name, count and color, or a scale with its two ends."""
+    values = study.samples[column]
+    words = {"column": column, "title": title_of(column), "help": COLUMNS[column].help if column in COLUMNS else ""}
+    if _is_scale(study, column):
+        ends = [write_value(study, column, end) for end in _ends(values)]
+        return {**words, "kind": "scale", "ends": ends, "colors": list(SEQUENTIAL)}
+    counts = values.value_counts()
+    entries = [
+        {
+            "name": write_value(study, column, value),
+            "count": int(counts[value]),
+            "color": class_color(int(value) if kind_of(study, column) == "class" else place),
+        }
+        for place, value in enumerate(_categories(study, column)[:MOST_CODES])
+    ]
+    return {**words, "kind": "categories", "entries": entries}
+
+
+def _is_scale(study: Study, column: str) -> bool:
+    return kind_of(study, column) in ("number", "share")
+
+
+def _categories(study: Study, column: str) -> list[Any]:
+    values = study.samples[column].dropna()
+    by_count = kind_of(study, column) == "text"
+    return list(values.value_counts().index) if by_count else sorted(values.unique())
+
+
+def _ends(values: pd.Series) -> tuple[float, float]:
+    numbers = values.to_numpy(dtype=float)
+    finite = numbers[np.isfinite(numbers)]
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = np.quantile(finite, TAILS)
+    return (float(low), float(high)) if high > low else (float(low) - 0.5, float(low) + 0.5)

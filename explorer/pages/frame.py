@@ -1,0 +1,56 @@
+"""The script that Streamlit runs: find the study that the visitor means, hand it to the page that was chosen."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from explorer.pages import denoising, density, guide, labels, sample, start, state
+from explorer.pages import map as map_page
+from explorer.study.study import Study
+
+ASSETS = Path(__file__).parents[2] / "assets"
+PAGES: dict[str, tuple[Callable[[Study], None], str]] = {
+    "Map": (map_page.show, ":material/scatter_plot:"),
+    "Sample": (sample.show, ":material/image_search:"),
+    "Density": (density.show, ":material/bar_chart:"),
+    "Denoising": (denoising.show, ":material/blur_on:"),
+    "Labels": (labels.show, ":material/label:"),
+    "Guide": (guide.show, ":material/menu_book:"),
+}
+
+
+def main() -> None:
+    """Draw the app."""
+    st.set_page_config(page_title="Network similarity explorer", page_icon=ASSETS / "logo.svg", layout="wide")
+    st.html(ASSETS / "app.css")
+    page = _navigation()
+    state.follow_url(page.url_path)
+    page.run()
+
+
+def _navigation() -> st.Page:
+    pages = [
+        st.Page(partial(_open, show), title=title, icon=icon, url_path=title.lower(), default=title == "Map")
+        for title, (show, icon) in PAGES.items()
+    ]
+    studies = partial(start.show, partial(_go_to, pages[0]))
+    pages.append(st.Page(studies, title="Studies", icon=":material/folder_open:", url_path="studies"))
+    return st.navigation(pages, position="top" if state.study_name() else "hidden")
+
+
+def _open(show: Callable[[Study], None]) -> None:
+    # Until there is a study, every address offers to measure one; the map then appears where the visitor already is.
+    if state.study_name() is None:
+        start.show(st.rerun)
+        return
+    with state.errors_on_screen():
+        show(state.open_study())
+
+
+def _go_to(page: st.Page) -> None:
+    st.switch_page(page, query_params=state.selection().as_params())
+
+
+main()

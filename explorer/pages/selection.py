@@ -1,0 +1,202 @@
+"""What the visitor has chosen, as a record and as the text in the URL. No streamlit, so that routes may read it too."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from explorer.columns import COLUMNS
+from explorer.errors import SettingsError
+
+MOST_CORNERS = 64
+"""A lasso with more corners is thinned out, so that a link stays short enough to paste."""
+
+
+@dataclass(frozen=True)
+class Between:
+    """Samples whose number lies in a closed range."""
+
+    column: str
+    low: float
+    high: float
+
+    def mask(self, samples: pd.DataFrame) -> np.ndarray:
+        """[n] bool; NaN lies in no range."""
+        values = samples[self.column].to_numpy(dtype=float)
+        return (values >= self.low) & (values <= self.high)
+
+    def in_words(self) -> str:
+        """The condition as a person would say it."""
+        return f"{title_of(self.column)} from {self.low:.4g} to {self.high:.4g}"
+
+    def __str__(self) -> str:
+        return f"{self.column}={self.low:.6g}..{self.high:.6g}"
+
+
+@dataclass(frozen=True)
+class Equals:
+    """Samples with one value: a class number, a flag or a word."""
+
+    column: str
+    value: str
+
+    def mask(self, samples: pd.DataFrame) -> np.ndarray:
+        """[n] bool."""
+        return (samples[self.column].astype(str) == self.value).to_numpy()
+
+    def in_words(self) -> str:
+        """The condition as a person would say it; class numbers are named by the page."""
+        return f"{title_of(self.column)} is {self.value}"
+
+    def __str__(self) -> str:
+        return f"{self.column}={self.value}"
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Samples inside a closed line drawn on the map."""
+
+    corners: tuple[tuple[float, float], ...]
+    column: str = "lasso"
+
+    def mask(self, samples: pd.DataFrame) -> np.ndarray:
+        """[n] bool by the even-odd rule. Cost: time O(n corners)."""
+        x, y = samples["x"].to_numpy(dtype=float), samples["y"].to_numpy(dtype=float)
+        inside = np.zeros(len(samples), dtype=bool)
+        for (x0, y0), (x1, y1) in pairwise((*self.corners, self.corners[0])):
+            crosses = (y0 > y) != (y1 > y)
+            inside[crosses] ^= x[crosses] < (x1 - x0) * (y[crosses] - y0) / (y1 - y0) + x0
+        return inside
+
+    def in_words(self) -> str:
+        """The condition as a person would say it."""
+        return "Inside the lasso"
+
+    def __str__(self) -> str:
+        return "lasso=" + "_".join(f"{x:.5g},{y:.5g}" for x, y in self.corners)
+
+
+Condition = Between | Equals | Inside
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Conditions that all hold; at most one for each column. An empty filter lets every sample through."""
+
+    conditions: tuple[Condition, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.conditions)
+
+    def __str__(self) -> str:
+        return ";".join(map(str, self.conditions))
+
+    @classmethod
+    def parse(cls, text: str) -> "Filter":
+        """The filter that `str` wrote.
+
+        Raises:
+            SettingsError: the text is not one.
+        """
+        return cls(tuple(_parse_condition(part) for part in text.split(";") if part))
+
+    def on(self, column: str) -> Condition | None:
+        """The condition on one column, if there is one."""
+        return next((one for one in self.conditions if one.column == column), None)
+
+    def having(self, condition: Condition) -> "Filter":
+        """The filter with a condition added, in place of the one on the same column."""
+        return Filter((*self.without(condition.column).conditions, condition))
+
+    def without(self, column: str) -> "Filter":
+        """The filter with one column set free."""
+        return Filter(tuple(one for one in self.conditions if one.column != column))
+
+    def mask(self, samples: pd.DataFrame) -> np.ndarray:
+        """[n] bool: True where every condition holds.
+
+        Raises:
+            SettingsError: a condition names a column that this study does not have or that cannot be compared.
+        """
+        let_through = np.ones(len(samples), dtype=bool)
+        for one in self.conditions:
+            try:
+                let_through &= one.mask(samples)
+            except (KeyError, ValueError, TypeError) as trouble:
+                raise SettingsError(
+                    f"the filter {str(one)[:80]!r} needs a column that this study has and can compare, "
+                    f"found {', '.join(map(str, samples.columns))}. Clear the filter."
+                ) from trouble
+        return let_through
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The one selection that all pages share."""
+
+    study: str | None = None
+    sample: int | None = None
+    color: str | None = None
+    filter: Filter = field(default_factory=Filter)
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, str]) -> "Selection":
+        """The selection in a URL.
+
+        Raises:
+            SettingsError: the sample is not a row number, or the filter cannot be read.
+        """
+        sample = params.get("sample")
+        if sample is not None and not (sample.isascii() and sample.isdigit() and len(sample) < 16):
+            raise SettingsError(f"the link's sample must be a row number, found {sample[:40]!r}. Choose a sample.")
+        return cls(
+            study=params.get("study"),
+            sample=None if sample is None else int(sample),
+            color=params.get("color"),
+            filter=Filter.parse(params.get("filter", "")),
+        )
+
+    def as_params(self) -> dict[str, str]:
+        """The selection as URL parameters; what was not chosen is left out."""
+        chosen = {"study": self.study, "sample": self.sample, "color": self.color, "filter": str(self.filter) or None}
+        return {name: str(value) for name, value in chosen.items() if value is not None}
+
+    def with_sample(self, row: int | None) -> "Selection":
+        """The same selection on another sample."""
+        return replace(self, sample=row)
+
+
+def title_of(column: str) -> str:
+    """The column's short name for people."""
+    return COLUMNS[column].title if column in COLUMNS else column.replace("_", " ")
+
+
+def lasso(corners: list[tuple[float, float]]) -> Inside:
+    """A lasso on the map, thinned to at most MOST_CORNERS corners."""
+    step = -(-len(corners) // MOST_CORNERS)
+    return Inside(tuple((float(x), float(y)) for x, y in corners[:: max(step, 1)]))
+
+
+def _parse_condition(text: str) -> Condition:
+    column, equals, value = text.partition("=")
+    try:
+        if not equals:
+            raise ValueError(text)
+        if column == "lasso":
+            return _parse_lasso(value)
+        low, dots, high = value.partition("..")
+        return Between(column, float(low), float(high)) if dots else Equals(column, value)
+    except ValueError as trouble:
+        raise SettingsError(
+            f"a filter must read column=low..high, column=value or lasso=x,y_x,y_…, found {text[:80]!r}. "
+            "Clear the filter."
+        ) from trouble
+
+
+def _parse_lasso(text: str) -> Inside:
+    corners = [tuple(map(float, corner.split(","))) for corner in text.split("_")]
+    if len(corners) < 3 or any(len(corner) != 2 for corner in corners) or not np.isfinite(corners).all():
+        raise ValueError(text)
+    return lasso(corners)

@@ -1,0 +1,231 @@
+"""One selection for all pages, mirrored in the URL, and the few elements that every page shares."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from html import escape
+
+import numpy as np
+import streamlit as st
+
+from explorer.errors import ExplorerError, SettingsError
+from explorer.pages.library import library
+from explorer.pages.reading import Reading, columns_of_kind, read_value, write_value
+from explorer.pages.selection import Condition, Equals, Filter, Selection
+from explorer.study.study import Study
+
+_SELECTION = "selection"
+_MIRRORED = "url_as_we_left_it"
+_PAGE = "page"
+_PARAMS = ("study", "sample", "color", "filter")
+
+
+def follow_url(page: str) -> None:
+    """Take over what a link or the back button asks for. Called once at the start of a run.
+
+    Going to another page empties the URL: the selection then stays and is written back. An empty URL on the same page
+    is where the back button ends: nothing is selected there.
+
+    Args:
+        page: name of the page that is shown.
+    """
+    params = {name: st.query_params[name] for name in _PARAMS if name in st.query_params}
+    is_other_page = st.session_state.get(_PAGE, page) != page
+    if params != st.session_state.get(_MIRRORED) and (params or not is_other_page):
+        st.session_state[_SELECTION] = _selection_of(params)
+    # On the way to another page the browser may have dropped what was written on the page before: write it again.
+    st.session_state[_MIRRORED] = None if is_other_page else params
+    st.session_state[_PAGE] = page
+    _mirror()
+
+
+def study_name() -> str | None:
+    """Name of the chosen study, else of the first one there is; None when there is nothing to show yet."""
+    return selection().study or st.query_params.get("study") or library().first
+
+
+def open_study() -> Study:
+    """The chosen study.
+
+    Raises:
+        StudyNotFound, StudyMismatch: there is no such study here, or it is damaged.
+    """
+    return library().open(study_name() or "")
+
+
+def selection() -> Selection:
+    """What has been chosen so far; anything not chosen is None."""
+    return st.session_state.setdefault(_SELECTION, Selection())
+
+
+def select_study(name: str) -> None:
+    """Go to another study. Rows and columns of one study mean nothing in another, so the rest is forgotten."""
+    _choose(Selection(study=name))
+
+
+def select_sample(row: int) -> None:
+    """Select a sample, on all pages. May be called from callbacks and fragments."""
+    _choose(selection().with_sample(int(row)))
+
+
+def select_color(column: str) -> None:
+    """Color the map by a column."""
+    _choose(replace(selection(), color=column))
+
+
+def filter_by(condition: Condition) -> None:
+    """Narrow the filter; a condition on the same column is replaced."""
+    _choose(replace(selection(), filter=selection().filter.having(condition)))
+
+
+def unfilter(column: str | None = None) -> None:
+    """Take back the condition on one column, or all of them."""
+    _choose(replace(selection(), filter=selection().filter.without(column) if column else Filter()))
+
+
+def current_sample(study: Study) -> int:
+    """Row of the selected sample; until one is chosen, the one most worth looking at."""
+    row = selection().sample
+    return row if row is not None and 0 <= row < study.n else most_interesting(study)
+
+
+def current_color(study: Study) -> str:
+    """Column that colors the map: the chosen one if this study has it, else the label or target."""
+    offered = color_columns(study)
+    if selection().color in offered:
+        return selection().color
+    return next((name for name in ("label", "target", "prediction") if name in offered), offered[0])
+
+
+def color_columns(study: Study) -> list[str]:
+    """Columns that can color the map; its own coordinates say nothing new."""
+    return [name for name in columns_of_kind(study, "class", "flag", "number", "share", "text") if name not in "xy"]
+
+
+def current_rows(study: Study) -> np.ndarray:
+    """[n] bool: the samples that the filter lets through; all of them when there is none."""
+    chosen = selection().filter
+    return _mask(study, study.version, str(chosen)) if chosen else np.ones(study.n, dtype=bool)
+
+
+def most_interesting(study: Study) -> int:
+    """Row to show before anything is chosen: the most suspicious sample, else the most isolated one."""
+    for column, sign in (("suspicion", 1), ("label_margin", 1), ("soft_density", -1)):
+        if column in study.samples:
+            values = sign * study.samples[column].to_numpy(dtype=float)
+            if np.isfinite(values).any():
+                return int(np.nanargmax(values))
+    return 0
+
+
+def page_header(study: Study, title: str, sentence: str) -> None:
+    """Title of a page, one sentence on what it answers, and the filter with its count."""
+    page_title(study, title, sentence)
+    show_filter(study)
+
+
+def page_title(study: Study, title: str, sentence: str) -> None:
+    """Title of a page, the study it shows, and one sentence on what it answers."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.title(title, anchor=False, width="content")
+        st.caption(f"**{plain(study.name)}** · {sentence}", width="content")
+
+
+def show_filter(study: Study) -> None:
+    """The filter in words with the count it leaves; each condition is a button that takes it back."""
+    conditions = conditions_in_words(study)
+    if not conditions:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{current_rows(study).sum():,}** of {study.n:,} samples", width="content")
+        for one in conditions:
+            st.button(
+                f"{plain(one['words'])} :material/close:",
+                key=f"unfilter-{one['column']}",
+                help="Take this condition back",
+                on_click=unfilter,
+                args=(one["column"],),
+            )
+
+
+def conditions_in_words(study: Study) -> list[dict[str, str]]:
+    """Each condition of the filter: its column and how a person would say it."""
+    return [{"column": one.column, "words": _in_words(study, one)} for one in selection().filter.conditions]
+
+
+def show_numbers(study: Study, columns: list[str], row: int) -> None:
+    """Some numbers of a sample, one below another; columns that the study does not have are passed over."""
+    for column in columns:
+        if column in study.samples:
+            show_number(study, column, row)
+
+
+def show_number(study: Study, column: str, row: int) -> None:
+    """One number of a sample: title, value with unit, place among all samples, and its help behind the title."""
+    st.html(_reading_html(read_value(study, column, row)))
+
+
+@contextmanager
+def errors_on_screen() -> Iterator[None]:
+    """Show what the input's fault is as one sentence and stop, where an exception would show a traceback."""
+    try:
+        yield
+    except ExplorerError as trouble:
+        st.error(plain(str(trouble)), icon=":material/error:")
+        st.stop()
+
+
+def plain(text: str) -> str:
+    """Text as markdown that shows it unchanged; only `code` between backticks keeps its meaning.
+
+    Names and links come from strangers: they must not become pictures, links or formulas on the page.
+    """
+    return re.sub(r"(`[^`]*`)|([\\\[\]<>*_$~#!:|])", lambda found: found[1] or "\\" + found[2], text)
+
+
+def _selection_of(params: dict[str, str]) -> Selection:
+    try:
+        return Selection.from_params(params)
+    except SettingsError as trouble:
+        st.warning(plain(str(trouble)))
+        return Selection(study=params.get("study"))
+
+
+def _choose(chosen: Selection) -> None:
+    # A link without the study would show another one where another one is the first.
+    st.session_state[_SELECTION] = replace(chosen, study=chosen.study or library().first)
+    _mirror()
+
+
+def _mirror() -> None:
+    wanted = selection().as_params()
+    if wanted == st.session_state.get(_MIRRORED):
+        return
+    others = {name: st.query_params.get_all(name) for name in st.query_params if name not in _PARAMS}
+    st.query_params.from_dict({**others, **wanted})
+    st.session_state[_MIRRORED] = wanted
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _mask(_study: Study, version: str, text: str) -> np.ndarray:
+    return Filter.parse(text).mask(_study.samples)
+
+
+def _in_words(study: Study, condition: Condition) -> str:
+    if isinstance(condition, Equals) and condition.value.isdigit() and condition.column in study.samples:
+        return replace(condition, value=write_value(study, condition.column, int(condition.value))).in_words()
+    return condition.in_words()
+
+
+def _reading_html(reading: Reading) -> str:
+    place = ""
+    if reading.percentile is not None:
+        place = (
+            f'<div class="reading-bar" role="img" aria-label="{reading.place}">'
+            f'<i style="width:{reading.percentile:.0f}%"></i></div><small>{reading.place}</small>'
+        )
+    return (
+        f'<div class="reading"><details><summary>{escape(reading.title)}</summary>'
+        f"<p>{escape(reading.help)}</p></details><b>{escape(reading.text)}</b>{place}</div>"
+    )
