@@ -81,7 +81,11 @@ def describe_sample(study: Study, row: int, k: int, by: str = "network") -> dict
         "facts": [asdict(read_value(study, one, row)) for name in FACTS for one in numbered_columns(study, name)],
         "numbers": [asdict(read_value(study, name, row)) for name in NUMBERS if name in study.samples],
         "neighbors": [
-            {**caption, "similarity": float(similarity)}
+            {
+                **caption,
+                "similarity": float(similarity),
+                "has_other_label": study.task == "classification" and caption["label"] != captions[0]["label"],
+            }
             for caption, similarity in zip(captions[1:], found.similarities, strict=False)
         ],
     }

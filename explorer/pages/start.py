@@ -126,7 +126,7 @@ def _in_words(progress: Progress) -> str:
 
 
 def _speed(progress: Progress) -> str:
-    if not progress.total:
+    if not progress.done:
         return "You may close this page: the work goes on."
     parts = [f"{progress.done:,} of {progress.total:,} samples"]
     if progress.per_second > 0:

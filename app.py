@@ -1,0 +1,10 @@
+"""The app: `streamlit run app.py`, or `streamlit run app.py -- STUDY` to open one study.
+
+Pages are drawn by Streamlit; beside them, on the same port, stand the read-only data routes of the map.
+"""
+
+import streamlit as st
+
+from explorer.pages.routes import data_routes
+
+app = st.App("explorer/pages/frame.py", routes=data_routes())

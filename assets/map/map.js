@@ -1,0 +1,273 @@
+// The map: what the visitor does with it, what it asks the data routes, and what it tells Python.
+// A click is answered from the routes at once; Python hears of it when the visitor has come to rest.
+
+const TELL_AFTER_MS = 400;
+const ECHO_MS = 5000; // later than this, Python means what it says
+const REACH = { mouse: 12, touch: 24 }; // pixels between a pointer and the point that it means
+const CLICK_SLACK = 6;
+const MOST_PICTURES = 120; // so few points in sight are shown as pictures
+const TRAIL_LENGTH = 20;
+const NO_CODE = 255;
+const NEIGHBORS = 24;
+
+class NetworkMap {
+  constructor(root) {
+    this.part = Object.fromEntries(
+      ["colors", "legend", "stage", "points", "marks", "lasso", "hover", "message", "counts", "conditions", "panel", "spoken"]
+        .map((name) => [name, root.querySelector(`.${name}`)]),
+    );
+    this.layer = new PointLayer(this.part.points);
+    this.pictures = new Pictures();
+    this.samples = new Map();
+    this.pending = {};
+    this.unheard = [];
+    this.serial = 0;
+    this.told = new Map();
+    this.trail = [];
+    this.kept = new Set();
+    this.inSight = [];
+    this.isStill = window.matchMedia("(prefers-reduced-motion: reduce)");
+    this.listen(root);
+    if (!this.layer.gl) {
+      this.say("This map needs WebGL2, which this browser has switched off. The panel and all other pages work without it.");
+    }
+  }
+
+  update({ data, setStateValue }) {
+    this.tellPython = (news) => setStateValue("told", news);
+    const before = this.data ?? {};
+    this.data = data;
+    this.unheard = this.unheard.filter(({ serial }) => serial > data.heard);
+    const lookedLike = this.theme?.background;
+    this.theme = readTheme(this.part.stage);
+    if (before.version !== data.version || before.base !== data.base) return this.open();
+    if (data.sample !== before.sample && !this.isEcho(data.sample)) this.go(data.sample, { tell: false });
+    if (data.color !== before.color && data.color !== this.color) this.recolor(data.color);
+    if (data.filter !== before.filter) this.refilter();
+    this.drawStatus();
+    if (this.legend && this.theme.background !== lookedLike) {
+      this.drawLegend();
+      this.paint();
+    }
+    return undefined;
+  }
+
+  // What Python says late about our own clicks must not pull the visitor back; a link or the back button must.
+  isEcho(row) {
+    const isRecent = performance.now() - (this.told.get(row) ?? -Infinity) < ECHO_MS;
+    this.told.delete(row);
+    return isRecent || row === this.selected;
+  }
+
+  tell(news) {
+    Object.assign(this.pending, news);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.flush(), TELL_AFTER_MS);
+  }
+
+  flush() {
+    clearTimeout(this.timer);
+    if (!Object.keys(this.pending).length) return;
+    if ("sample" in this.pending) this.told.set(this.pending.sample, performance.now());
+    // Streamlit may skip a state that a newer one overtakes: news are sent again until Python says that it heard them.
+    this.serial = Math.max(this.serial + 1, Date.now());
+    this.unheard = [...this.unheard, { serial: this.serial, ...this.pending }];
+    this.tellPython(this.unheard);
+    this.pending = {};
+  }
+
+  async ask(path, query = "") {
+    const answer = await fetch(`${this.data.base}/${path}?v=${this.data.version}${query}`);
+    if (answer.ok) return answer;
+    const { error } = await answer.json().catch(() => ({ error: `The app answered ${answer.status}. Reload the page.` }));
+    throw new Error(error);
+  }
+
+  async open() {
+    const { data, part } = this;
+    this.samples.clear();
+    this.pictures.reset(data);
+    this.trail = [];
+    this.told.clear();
+    this.kept.clear();
+    part.colors.replaceChildren(
+      ...data.colors.map(({ column, title }) => element("option", { value: column }, title)),
+    );
+    part.marks.setAttribute(
+      "aria-label",
+      `Map of ${data.n.toLocaleString("en")} samples. Arrow keys walk to the next sample, plus and minus zoom, 0 shows all, Escape clears.`,
+    );
+    this.drawStatus();
+    this.go(data.sample, { tell: false });
+    await this.recolor(data.color);
+    if (data.filter) await this.refilter();
+    await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+    this.layer.gl?.finish(); // the mark below must not be earlier than what the eye sees
+    performance.mark("map-painted");
+    part.stage.dataset.painted = data.version;
+  }
+
+  async recolor(column) {
+    this.color = column;
+    this.part.colors.value = column;
+    try {
+      const [points, legend] = await Promise.all([
+        this.ask(`points/${encodeURIComponent(column)}`).then((answer) => answer.arrayBuffer()),
+        this.ask(`legend/${encodeURIComponent(column)}`).then((answer) => answer.json()),
+      ]);
+      if (this.color === column) this.take(points, legend);
+    } catch (trouble) {
+      this.say(trouble.message);
+    }
+  }
+
+  take(points, legend) {
+    const { n } = this.data;
+    const isNew = this.version !== this.data.version;
+    this.version = this.data.version;
+    this.legend = legend;
+    this.codes = new Uint8Array(points, 8 * n, n);
+    this.kept.clear();
+    if (isNew) {
+      this.places = new Float32Array(points, 0, 2 * n).map((value) => (Number.isFinite(value) ? value : 1e9));
+      this.lit = new Uint8Array(n).fill(1);
+      this.litCount = n;
+      this.resize();
+      this.fit(false);
+    }
+    if (this.layer.gl) {
+      if (isNew) this.layer.fill("place", this.places);
+      if (isNew) this.layer.fill("lit", this.lit);
+      this.layer.fill("code", this.codes);
+      this.say("");
+    }
+    this.drawLegend();
+    this.paint();
+  }
+
+  async refilter() {
+    const { n, filter } = this.data;
+    if (!filter) return this.light(new Uint8Array(n).fill(1));
+    try {
+      const bits = new Uint8Array(await (await this.ask("rows", `&filter=${encodeURIComponent(filter)}`)).arrayBuffer());
+      if (filter !== this.data.filter) return undefined;
+      const lit = new Uint8Array(n);
+      for (let row = 0; row < n; row++) lit[row] = (bits[row >> 3] >> (row & 7)) & 1;
+      return this.light(lit);
+    } catch (trouble) {
+      return this.say(trouble.message);
+    }
+  }
+
+  light(lit) {
+    this.lit = lit;
+    this.litCount = lit.reduce((sum, one) => sum + one, 0);
+    if (this.layer.gl) {
+      this.layer.fill("lit", lit);
+      this.say("");
+    }
+    this.drawStatus();
+    this.paint();
+  }
+
+  describe(row) {
+    if (!this.samples.has(row)) {
+      const asked = this.ask(`sample/${row}`, `&k=${NEIGHBORS}`).then((answer) => answer.json());
+      asked.catch(() => this.samples.delete(row));
+      this.samples.set(row, asked);
+      if (this.samples.size > 500) this.samples.delete(this.samples.keys().next().value);
+    }
+    return this.samples.get(row);
+  }
+
+  async go(row, { tell = true, back = false } = {}) {
+    this.selected = row;
+    this.sample = null;
+    if (back) this.trail.length = this.trail.lastIndexOf(row) + 1;
+    else if (this.trail.at(-1) !== row) this.trail = [...this.trail, row].slice(-TRAIL_LENGTH);
+    if (tell) this.tell({ sample: row });
+    this.paint(false);
+    try {
+      const sample = await this.describe(row);
+      if (row !== this.selected) return;
+      this.sample = sample;
+      this.showSample(row, sample);
+      this.bringIntoSight(row);
+      this.paint(false);
+    } catch (trouble) {
+      if (row === this.selected) this.part.panel.replaceChildren(element("p", { role: "alert" }, trouble.message));
+    }
+  }
+
+  showSample(row, sample) {
+    const { panel, spoken } = this.part;
+    const hadFocus = panel.contains(panel.getRootNode().activeElement);
+    const guide = `guide?study=${encodeURIComponent(this.data.study)}&sample=${row}`;
+    drawPanel(panel, sample, this.pictures, { trail: this.trail, guide, go: (...next) => this.go(...next) });
+    // The button that was pressed is gone; whoever came by keyboard stays in the panel.
+    if (hadFocus) panel.focus({ preventScroll: true });
+    panel.scrollTop = 0;
+    panel.dataset.row = row;
+    spoken.textContent = `Sample ${row}, ${sample.label || sample.prediction}`;
+  }
+
+  // Escape takes back one thing after another: the lasso in hand, the legend's choice, the filter, the trail.
+  clear() {
+    if (this.line) this.line = null;
+    else if (this.kept.size) this.keepOnly(null);
+    else if (this.data.filter || this.litCount < this.data.n) this.unfilter(null);
+    else {
+      this.trail = [];
+      this.go(this.selected, { tell: false });
+    }
+    this.paint();
+  }
+
+  keepOnly(place) {
+    if (place === null) this.kept.clear();
+    else if (!this.kept.delete(place)) this.kept.add(place);
+    this.drawLegend();
+    this.paint();
+  }
+
+  enclose(line) {
+    const corners = line.map(([x, y]) => this.toMap(x, y));
+    const lit = new Uint8Array(this.data.n);
+    for (let row = 0; row < lit.length; row++) {
+      lit[row] = isInside(corners, this.places[2 * row], this.places[2 * row + 1]) ? 1 : 0;
+    }
+    this.light(lit);
+    const step = Math.ceil(corners.length / 64);
+    this.tell({ lasso: corners.filter((_, place) => place % step === 0) });
+  }
+
+  unfilter(column) {
+    if (column === null) this.light(new Uint8Array(this.data.n).fill(1));
+    if (column === null || column === "lasso") delete this.pending.lasso;
+    this.tell({ unfilter: column ?? "" });
+    this.flush();
+  }
+
+  walk(dx, dy) {
+    const neighbors = (this.sample?.neighbors ?? []).map(({ row }) => row);
+    const next = this.nearestTowards(dx, dy, neighbors) ?? this.nearestTowards(dx, dy, null);
+    if (next !== null) this.go(next);
+  }
+
+  // Among these rows (all when null), the nearest one inside the quarter of the plane that the arrow points to.
+  nearestTowards(dx, dy, rows) {
+    const [x0, y0] = this.placeOf(this.selected);
+    let best = null;
+    let least = Infinity;
+    const count = rows ? rows.length : this.data.n;
+    for (let place = 0; place < count; place++) {
+      const row = rows ? rows[place] : place;
+      const x = this.places[2 * row] - x0;
+      const y = this.places[2 * row + 1] - y0;
+      const along = x * dx + y * dy;
+      const distance = x * x + y * y;
+      if (row !== this.selected && along > 0 && along * along >= distance / 2 && distance < least) [best, least] = [row, distance];
+    }
+    return best;
+  }
+}
