@@ -1,4 +1,4 @@
-"""The nouns at rest: settings, neighbors, and the columns of the samples table. No torch."""
+"""The nouns at rest: settings and neighbors. No torch."""
 
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -10,6 +10,8 @@ from explorer.errors import SettingsError, ShapeError
 OUTPUT_MODES = ("auto", "all", "predicted", "contrast")
 DEVICES = ("auto", "cpu", "cuda")
 ENGINES = ("serial", "ray")
+LIMIT = 2**32
+"""Numbers in settings are below this; seeds of numpy and of the layout must be."""
 MAX_OUTPUTS = 16
 """Networks with more outputs than this are measured by one contrast a sample unless the user asks otherwise."""
 
@@ -56,7 +58,9 @@ class Settings:
             if value is None and name in ("limit", "batch_size"):
                 continue
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise SettingsError(f"{name} must be a whole number of at least {least}, found {value!r}. Raise it.")
+                raise SettingsError(f"{name} must be a whole number of at least {least}, found {value!r}. Pass one.")
+            if value >= LIMIT:
+                raise SettingsError(f"{name} must be below {LIMIT}, found {value}. Choose a smaller one.")
 
     def as_dict(self) -> dict[str, Any]:
         """All fields as JSON values."""

@@ -107,3 +107,28 @@ class Borrowed(nn.Module):
     def forward(self, inputs):
         once = torch.tanh(self.inner(inputs))
         return self.head(torch.tanh(nn.functional.linear(once, self.inner.weight)))
+
+
+class Named(nn.Module):
+    """Calls its layers by the name of their argument."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(4, 6)
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, inputs):
+        return self.head(input=torch.tanh(self.inner(input=inputs)))
+
+
+class FlatHead(nn.Module):
+    """Its last linear layer sees all positions of all samples as rows."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(4, 6)
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, inputs):
+        rows = torch.tanh(self.inner(inputs)).flatten(0, 1)
+        return self.head(rows).reshape(len(inputs), -1, 3).mean(1)

@@ -21,6 +21,12 @@ Object.assign(NetworkMap.prototype, {
     root.querySelector(".whole").addEventListener("click", () => this.fit());
     // Whoever leaves for another page within the pause takes the selection along.
     root.querySelector(".explorer").addEventListener("pointerleave", () => this.flush());
+    // Back means back: what Python has not been told yet shall not come after it.
+    this.forget = () => {
+      clearTimeout(this.timer);
+      this.pending = {};
+    };
+    window.addEventListener("popstate", this.forget);
     this.watcher = new ResizeObserver(() => this.resize());
     this.watcher.observe(stage);
     this.part.points.addEventListener("webglcontextlost", (event) => event.preventDefault());
@@ -197,6 +203,7 @@ export default function show(component) {
   return () => {
     map.flush();
     map.watcher.disconnect();
+    window.removeEventListener("popstate", map.forget);
     maps.delete(root);
   };
 }

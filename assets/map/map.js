@@ -2,7 +2,6 @@
 // A click is answered from the routes at once; Python hears of it when the visitor has come to rest.
 
 const TELL_AFTER_MS = 400;
-const ECHO_MS = 5000; // later than this, Python means what it says
 const REACH = { mouse: 12, touch: 24 }; // pixels between a pointer and the point that it means
 const CLICK_SLACK = 6;
 const MOST_PICTURES = 120; // so few points in sight are shown as pictures
@@ -22,7 +21,6 @@ class NetworkMap {
     this.pending = {};
     this.unheard = [];
     this.serial = 0;
-    this.told = new Map();
     this.trail = [];
     this.kept = new Set();
     this.inSight = [];
@@ -33,17 +31,17 @@ class NetworkMap {
     }
   }
 
+  // What Python says while it has not heard our last news is out of date: it must not pull the visitor back. Once it
+  // has heard all, it is right, whatever it says: a link was opened, or the back button pressed.
   update({ data, setStateValue }) {
     this.tellPython = (news) => setStateValue("told", news);
     const before = this.data ?? {};
     this.data = data;
-    this.unheard = this.unheard.filter(({ serial }) => serial > data.heard);
     const lookedLike = this.theme?.background;
     this.theme = readTheme(this.part.stage);
     if (before.version !== data.version || before.base !== data.base) return this.open();
-    if (data.sample !== before.sample && !this.isEcho(data.sample)) this.go(data.sample, { tell: false });
-    if (data.color !== before.color && data.color !== this.color) this.recolor(data.color);
-    if (data.filter !== before.filter) this.refilter();
+    this.unheard = this.unheard.filter(({ serial }) => serial > data.heard);
+    if (!this.unheard.length && !Object.keys(this.pending).length) this.follow(data);
     this.drawStatus();
     if (this.legend && this.theme.background !== lookedLike) {
       this.drawLegend();
@@ -52,11 +50,10 @@ class NetworkMap {
     return undefined;
   }
 
-  // What Python says late about our own clicks must not pull the visitor back; a link or the back button must.
-  isEcho(row) {
-    const isRecent = performance.now() - (this.told.get(row) ?? -Infinity) < ECHO_MS;
-    this.told.delete(row);
-    return isRecent || row === this.selected;
+  follow({ sample, color, filter }) {
+    if (sample !== this.selected) this.go(sample, { tell: false });
+    if (color !== this.color) this.recolor(color);
+    if (filter !== this.filter) this.refilter();
   }
 
   tell(news) {
@@ -68,7 +65,6 @@ class NetworkMap {
   flush() {
     clearTimeout(this.timer);
     if (!Object.keys(this.pending).length) return;
-    if ("sample" in this.pending) this.told.set(this.pending.sample, performance.now());
     // Streamlit may skip a state that a newer one overtakes: news are sent again until Python says that it heard them.
     this.serial = Math.max(this.serial + 1, Date.now());
     this.unheard = [...this.unheard, { serial: this.serial, ...this.pending }];
@@ -88,7 +84,8 @@ class NetworkMap {
     this.samples.clear();
     this.pictures.reset(data);
     this.trail = [];
-    this.told.clear();
+    this.unheard = [];
+    this.filter = "";
     this.kept.clear();
     part.colors.replaceChildren(
       ...data.colors.map(({ column, title }) => element("option", { value: column }, title)),
@@ -147,6 +144,7 @@ class NetworkMap {
 
   async refilter() {
     const { n, filter } = this.data;
+    this.filter = filter;
     if (!filter) return this.light(new Uint8Array(n).fill(1));
     try {
       const bits = new Uint8Array(await (await this.ask("rows", `&filter=${encodeURIComponent(filter)}`)).arrayBuffer());
@@ -237,11 +235,13 @@ class NetworkMap {
       lit[row] = isInside(corners, this.places[2 * row], this.places[2 * row + 1]) ? 1 : 0;
     }
     this.light(lit);
+    this.filter = null; // until Python has given the lasso its name
     const step = Math.ceil(corners.length / 64);
     this.tell({ lasso: corners.filter((_, place) => place % step === 0) });
   }
 
   unfilter(column) {
+    this.filter = null;
     if (column === null) this.light(new Uint8Array(this.data.n).fill(1));
     if (column === null || column === "lasso") delete this.pending.lasso;
     this.tell({ unfilter: column ?? "" });

@@ -1,5 +1,7 @@
 // Where the visitor looks: moving, zooming, finding the point under a pointer, and drawing what lies over the points.
 
+const UNDER_BUTTONS = 40; // pixels at the top of the map that the whole map leaves to the buttons
+
 Object.assign(NetworkMap.prototype, {
   placeOf(row) {
     return [this.places[2 * row], this.places[2 * row + 1]];
@@ -41,9 +43,10 @@ Object.assign(NetworkMap.prototype, {
       if (y > high) high = y;
     }
     const { width, height } = this.view;
-    const scale = 0.92 * Math.min(width / Math.max(right - left, 1e-6), height / Math.max(high - low, 1e-6));
+    const room = height - UNDER_BUTTONS;
+    const scale = 0.94 * Math.min(width / Math.max(right - left, 1e-6), room / Math.max(high - low, 1e-6));
     this.whole = scale;
-    this.fly({ x: (left + right) / 2, y: (low + high) / 2, scale }, smoothly);
+    this.fly({ x: (left + right) / 2, y: (low + high) / 2 + UNDER_BUTTONS / 2 / scale, scale }, smoothly);
     this.isWhole = true;
   },
 
@@ -134,7 +137,7 @@ Object.assign(NetworkMap.prototype, {
     if (!this.layer.gl) return;
     const { n } = this.data;
     const roomy = Math.sqrt((this.view.width * this.view.height) / n);
-    const size = Math.min(Math.max(0.42 * roomy, 2) * Math.sqrt(this.view.scale / this.whole), 14);
+    const size = Math.min(Math.max(0.42 * roomy, n > 20000 ? 2 : 3) * Math.sqrt(this.view.scale / this.whole), 14);
     this.layer.setPalette(this.palette());
     const someDimmed = this.litCount < n || this.kept.size > 0;
     const opacity = n > 200000 ? 0.7 : 0.85;

@@ -43,8 +43,7 @@ def build_study(options: Namespace) -> None:
 def show_fidelity(options: Namespace) -> None:
     """Print how well features stand for exact gradients."""
     study = explorer.open_study(options.study)
-    report = study.fidelity if options.rows is None else None
-    report = _measured_fidelity(study, options.rows) if report is None else report
+    report = _measured_fidelity(study, options.rows)
     if options.json:
         print_json(report)
     else:
@@ -66,11 +65,9 @@ def train_network(options: Namespace) -> None:
     print_facts({name: value for name, value in facts.items() if not isinstance(value, dict)})
 
 
-def _measured_fidelity(study: Study, rows: int | None) -> dict[str, float | int | None]:
+def _measured_fidelity(study: Study, rows: int) -> dict[str, float | int | None]:
     from explorer.pipeline.exact import measured_fidelity
-    from explorer.pipeline.features import FIDELITY_ROWS
 
-    rows = FIDELITY_ROWS if rows is None else rows
     if rows < 3:
         raise SettingsError(f"--rows must be at least 3, to have pairs to compare, found {rows}. Raise it.")
     return measured_fidelity(study, rows)

@@ -117,7 +117,7 @@ def _add_fidelity(verbs: Any) -> None:
     )
     _add_study(verb)
     verb.add_argument(
-        "--rows", metavar="N", type=int, help="measure on so many samples; what the build measured when left out"
+        "--rows", metavar="N", type=int, default=256, help="on so many samples that were not fitted to (default 256)"
     )
     _add_json(verb)
 

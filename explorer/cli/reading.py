@@ -1,6 +1,7 @@
 """Verbs that read a study. None of them loads torch, except neighbors with --exact."""
 
 import io
+import re
 from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +18,7 @@ from explorer.study.manifest import FORMAT
 from explorer.study.steps import PART, STEP_NAMES, state_of, with_ending, write_file
 from explorer.study.study import Study
 
-BESIDE_NEIGHBORS = ("label", "target", "prediction")
+BESIDE = re.compile(r"(label|target|prediction)(_\d+)?")
 REASONS = (
     "suspicion",
     "suggested_probability",
@@ -77,9 +78,10 @@ def show_suspects(options: Namespace) -> None:
     if options.n < 1:
         raise SettingsError(f"-n must be at least 1, found {options.n}. Ask for one suspect or more.")
     samples = study.samples
-    wanted = ["label", "target", "prediction", "suggested_label", *REASONS]
     ranked = samples[samples["suspicion"].notna()].sort_values("suspicion", ascending=False, kind="stable")
-    table = ranked.head(options.n)[[name for name in wanted if name in samples]]
+    shown = [name for name in samples if BESIDE.fullmatch(name)]
+    shown += [name for name in ("suggested_label", *REASONS) if name in samples]
+    table = ranked.head(options.n)[shown]
     table.insert(0, "row", table.index)
     if options.json:
         print_json(table.to_dict(orient="records"))
@@ -92,9 +94,9 @@ def save_samples(options: Namespace) -> None:
     samples, out = explorer.open_study(options.study).samples, options.out
     content = io.BytesIO()
     if out.suffix == ".csv":
-        samples.to_csv(content, index_label="row")
+        samples.reset_index(names="row").to_csv(content, index=False)
     elif out.suffix == ".parquet":
-        samples.to_parquet(content)
+        samples.reset_index(names="row").to_parquet(content, index=False)
     else:
         raise SettingsError(f"--out must end in .csv or .parquet, found {out.name!r}. Name the file so.")
     _write(out, content.getvalue())
@@ -115,7 +117,7 @@ def _neighbor_table(study: Study, neighbors: Neighbors) -> pd.DataFrame:
         samples = study.samples
     except StepMissing:  # labels come with the last step; neighbors are worth showing before
         return table
-    shown = [name for name in BESIDE_NEIGHBORS if name in samples]
+    shown = [name for name in samples if BESIDE.fullmatch(name)]
     return pd.concat([table, samples.loc[table["row"], shown].reset_index(drop=True)], axis=1)
 
 

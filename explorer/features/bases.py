@@ -27,19 +27,19 @@ WHOLE_HEAD = 128
 """A last layer with at most so many outputs keeps its output side whole: the classes are never truncated."""
 WHOLE_SIDE = 2
 """A side this short is never cut."""
-NEGLIGIBLE = 1e-5
+WORTHLESS = 1e-5
 """Share of the energy below which a direction is not worth a coordinate."""
 
 
 class _Side:
     """The second moment of one side of a block, and its leading eigenvectors."""
 
-    def __init__(self, length: int, device: torch.device, seed: int):
+    def __init__(self, length: int, dtype: torch.dtype, device: torch.device, seed: int):
         self.length = length
         self.probe = None
         if length > EXACT_SIDE:
             generator = torch.Generator().manual_seed(seed)
-            self.probe = torch.randn(length, SKETCHED, generator=generator).to(device)
+            self.probe = torch.randn(length, SKETCHED, generator=generator).to(device, dtype)
         width = length if self.probe is None else SKETCHED
         self.total = torch.zeros(length, width, dtype=torch.float64, device=device)
 
@@ -69,7 +69,7 @@ class BasesFit:
         self.sides: dict[tuple[str, int], _Side] = {}
         for block in network.blocks:
             for which, length in enumerate(block.shape):
-                self.sides[block.name, which] = _Side(length, network.device, settings.seed)
+                self.sides[block.name, which] = _Side(length, network.dtype, network.device, settings.seed)
 
     def add(self, gradients: Gradients) -> None:
         """Add one batch of whitened gradients."""
@@ -94,7 +94,7 @@ class BasesFit:
         }
 
     def _basis(self, rank: int, directions: Tensor) -> Tensor | None:
-        return None if rank >= directions.shape[1] else directions[:rank].float().contiguous()
+        return None if rank >= directions.shape[1] else directions[:rank].to(self.network.dtype).contiguous()
 
     def _ranks(self, energies: dict[tuple[str, int], Tensor]) -> dict[tuple[str, int], int]:
         """How many directions of each side to keep: greedily the most energy for the least arithmetic."""
@@ -119,8 +119,7 @@ class BasesFit:
 
     def _least(self, key: tuple[str, int]) -> int:
         length = self.sides[key].length
-        head = self.network.layers[-1].name if self.network.layers else None
-        is_class_side = key == (head, 0) and length <= WHOLE_HEAD
+        is_class_side = key == (self.network.head, 0) and length <= WHOLE_HEAD
         return length if length <= WHOLE_SIDE or is_class_side else 1
 
     def _offer(
@@ -132,7 +131,7 @@ class BasesFit:
     ) -> tuple[float, tuple[str, int], int]:
         """(minus the energy a multiply-add buys, side, its rank now); 0 when nothing is left to buy."""
         rank = ranks[key]
-        if rank >= len(energies[key]) or float(energies[key][rank]) < NEGLIGIBLE * total:
+        if rank >= len(energies[key]) or float(energies[key][rank]) < WORTHLESS * total:
             return 0.0, key, rank
         other = ranks[key[0], 1 - key[1]]
         positions = self.positions[key[0]]

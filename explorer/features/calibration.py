@@ -21,7 +21,8 @@ NEGLIGIBLE = 1e-9
 """Share of the largest second moment below which a direction is rounding noise."""
 DRAWS = 4
 """Random combinations of a sample's whitened outputs that the bases are fitted on, at most one an output."""
-CHECKED_ROWS = 3
+CHECKED_ROWS = 16
+"""Samples, spread over the data, on which every layer is compared with plain autograd."""
 BATCH_BYTES = 128 * 2**20
 MOST_AT_ONCE = 256
 
@@ -37,7 +38,8 @@ def measured_network(subject: Subject, settings: Settings, projection: Projectio
     network = open_network(subject, chosen_device(settings.device))
     if projection is not None:
         return without_layers(network, set(projection.functional)) if projection.functional else network
-    return verified(network, network.inputs(list(range(min(CHECKED_ROWS, len(subject))))))
+    rows = np.unique(np.linspace(0, len(subject) - 1, CHECKED_ROWS).astype(np.int64))
+    return verified(network, network.inputs(rows.tolist()))
 
 
 def selecting(network: Network, mode: str, rows: np.ndarray) -> Select:
@@ -103,7 +105,7 @@ def calibrate(subject: Subject, settings: Settings) -> Projection:
 
     Args:
         subject: a checked subject.
-        settings: dim, outputs, left, right, calibration, seed, device, batch size, limit.
+        settings: dim, outputs, coordinates, calibration, seed, device, batch size, limit.
 
     Returns:
         A projection on the CPU. Equal for equal subject and settings on the same machine.
@@ -135,7 +137,7 @@ def _fit_bases(network: Network, mode: str, rows: np.ndarray, settings: Settings
     every = []
     for some, gradients in gradient_batches(network, mode, rows, settings.batch_size):
         roots, _ = inverse_square_root(gradients.total_grams())
-        mixed = _mixed(roots, gradients.selection, generator)
+        mixed = _drawn(roots, gradients.selection, generator)
         fit.add(collect_gradients(network, network.inputs(some.tolist()), lambda _, mixed=mixed: mixed))
         every.append(roots)
     if not any(roots.any() for roots in every):
@@ -146,7 +148,7 @@ def _fit_bases(network: Network, mode: str, rows: np.ndarray, settings: Settings
     return fit.bases(), every
 
 
-def _mixed(roots: Tensor, selection: Tensor, generator: torch.Generator) -> Tensor:
+def _drawn(roots: Tensor, selection: Tensor, generator: torch.Generator) -> Tensor:
     """Random sign combinations of the whitened outputs, [m, draws, C]: their second moment is that of all outputs."""
     samples, count, _ = roots.shape
     draws = min(count, DRAWS)
@@ -178,7 +180,7 @@ def _fit_directions(
 
 
 def leading_directions(rows: Tensor, count: int) -> Tensor | None:
-    """The directions of largest second moment, [min(count, rank), length] float32, orthonormal; None keeps all.
+    """The directions of largest second moment, [min(count, rank), length], orthonormal; None keeps all.
 
     Args:
         rows: [N, length].
@@ -186,12 +188,12 @@ def leading_directions(rows: Tensor, count: int) -> Tensor | None:
     """
     if rows.shape[1] <= count:
         return None
-    # Products in float32: what they round away is far below the directions that are kept.
+    # Products in the dtype of the rows: what they round away is far below the directions that are kept.
     if len(rows) < rows.shape[1]:
         values, vectors = torch.linalg.eigh((rows @ rows.T).double())
         kept = min(count, int((values > values[-1] * NEGLIGIBLE).sum()))
-        leading = (vectors[:, -kept:] / values[-kept:].sqrt()).float().T @ rows
+        leading = (vectors[:, len(values) - kept :] / values[len(values) - kept :].sqrt()).to(rows.dtype).T @ rows
         leading = torch.linalg.qr(leading.T).Q.T
     else:
-        leading = torch.linalg.eigh((rows.T @ rows).double()).eigenvectors[:, -count:].T.float()
+        leading = torch.linalg.eigh((rows.T @ rows).double()).eigenvectors[:, -count:].T.to(rows.dtype)
     return leading.flip(0).contiguous()

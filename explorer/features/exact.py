@@ -12,7 +12,7 @@ from explorer.features.gradients import Gradients
 from explorer.features.network import Network
 from explorer.features.projection import Projection
 from explorer.records import Settings
-from explorer.similarity.kernels import inverse_square_root
+from explorer.similarity.kernels import normalizing_roots
 from explorer.subjects import Subject
 
 TILE_BYTES = 192 * 2**20
@@ -26,21 +26,21 @@ def pair_kernels(first: Gradients, second: Gradients) -> Tensor:
     return sum(_layer_kernels(first, second, block) for block in first.network.blocks)
 
 
-def _layer_kernels(first: Gradients, second: Gradients, layer: Block) -> Tensor:
+def _layer_kernels(first: Gradients, second: Gradients, block: Block) -> Tensor:
     """One block's share of the inner products, [m, c, m', c], by the cheaper of two ways."""
-    positions = (first.positions(layer), second.positions(layer))
+    positions = (first.positions(block), second.positions(block))
     if None not in positions:
-        outputs, (rows, columns) = first.selection.shape[1], layer.shape
+        outputs, (rows, columns) = first.selection.shape[1], block.shape
         pairs = positions[0] * positions[1]
         if pairs * (columns + outputs**2 * rows) <= outputs**2 * rows * columns:
-            return _through_positions(first, second, layer)
-    return _through_blocks(first, second, layer)
+            return _through_positions(first, second, block)
+    return _through_blocks(first, second, block)
 
 
-def _through_positions(first: Gradients, second: Gradients, layer: Block) -> Tensor:
+def _through_positions(first: Gradients, second: Gradients, block: Block) -> Tensor:
     """Sum over positions s, t of (a_s . a_t) (d_s . d_t): the gradients themselves are never formed."""
-    mine, other = first.output_rows(layer), second.output_rows(layer)
-    inputs = layer.input_grams(first.calls[layer.name][0].inputs, second.calls[layer.name][0].inputs)
+    mine, other = first.output_rows(block), second.output_rows(block)
+    inputs = block.input_grams(first.calls[block.name][0].inputs, second.calls[block.name][0].inputs)
     inputs = inputs.permute(0, 2, 1, 3)  # [m, m', t, s]
     columns = []
     for which in range(other.shape[1]):
@@ -49,16 +49,20 @@ def _through_positions(first: Gradients, second: Gradients, layer: Block) -> Ten
     return torch.stack(columns, dim=-1)
 
 
-def _through_blocks(first: Gradients, second: Gradients, layer: Block) -> Tensor:
+def _through_blocks(first: Gradients, second: Gradients, block: Block) -> Tensor:
     """Forms the gradients a few rows at a time."""
-    rows, columns = layer.shape
+    rows, columns = block.shape
     largest = max(len(first.outputs), len(second.outputs)) * first.selection.shape[1] * columns
     step = max(1, BLOCK_FLOATS // largest)
     total: Tensor | float = 0.0
     for start in range(0, rows, step):
-        some = None if step >= rows else torch.eye(rows, device=first.outputs.device)[start : start + step]
-        mine = first.project(layer, some, None).flatten(2)
-        other = mine if second is first else second.project(layer, some, None).flatten(2)
+        some = (
+            None
+            if step >= rows
+            else torch.eye(rows, dtype=first.outputs.dtype, device=first.outputs.device)[start : start + step]
+        )
+        mine = first.project(block, some, None).flatten(2)
+        other = mine if second is first else second.project(block, some, None).flatten(2)
         total = total + (mine.flatten(0, 1) @ other.flatten(0, 1).T)
     shapes = [(len(one.outputs), one.selection.shape[1]) for one in (first, second)]
     return total.reshape(*shapes[0], *shapes[1])
@@ -67,8 +71,8 @@ def _through_blocks(first: Gradients, second: Gradients, layer: Block) -> Tensor
 def similarities(first: Gradients, second: Gradients) -> Tensor:
     """k^C of every pair from full gradients, [m, m'] float64; 0 for samples without a usable gradient."""
     kernels = pair_kernels(first, second).double()
-    roots = [inverse_square_root(one.total_grams().double())[0] for one in (first, second)]
-    return torch.einsum("mea,manb,nbe->mn", roots[0], kernels, roots[1]) / kernels.shape[1]
+    roots = [normalizing_roots(one.total_grams().double()) for one in (first, second)]
+    return torch.einsum("mea,manb,nbe->mn", roots[0], kernels, roots[1])
 
 
 def exact_similarity(

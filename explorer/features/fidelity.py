@@ -35,7 +35,8 @@ def fidelity_report(
     Returns:
         rmse of k^C over pairs; pearson and spearman correlation over pairs; recall_at_10, the share of each sample's
         ten nearest by full gradients that are among its ten nearest by features; soft_density_spearman, the rank
-        correlation of the soft counts over these samples; rows, how many were compared.
+        correlation of the soft counts over these samples; rows, how many were compared. A number that so few samples
+        cannot tell is nan.
 
     Cost: exact gradients of the rows, O(rows^2 q).
     """
@@ -56,7 +57,7 @@ def compared(approximate: np.ndarray, exact: np.ndarray) -> dict[str, float | in
         "rmse": float(np.sqrt(np.mean((approximate[pairs] - exact[pairs]) ** 2))) if len(exact) > 1 else np.nan,
         "pearson": _correlation(stats.pearsonr, approximate[pairs], exact[pairs]),
         "spearman": _correlation(stats.spearmanr, approximate[pairs], exact[pairs]),
-        "recall_at_10": _recall(approximate, exact, nearest) if nearest > 0 else np.nan,
+        "recall_at_10": _recall(approximate, exact, nearest) if len(exact) - 1 > RECALLED else np.nan,
         "soft_density_spearman": _correlation(stats.spearmanr, approximate.sum(1), exact.sum(1)),
         "rows": len(exact),
     }

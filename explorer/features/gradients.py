@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from explorer.features.blocks import Block, Layer, PositionLayer
 from explorer.features.functional import functional_jacobians, plain_jacobians
-from explorer.features.network import Network, without_layers
+from explorer.features.network import Network, entered, without_layers
 
 Select = Callable[[Tensor], Tensor]
 """From all outputs [m, C] to the measured ones as combinations of them, [m, c, C]."""
@@ -40,7 +40,7 @@ class Gradients:
     selection: Tensor
     """[m, c, C] the measured outputs as combinations of all."""
     embedding: Tensor
-    """[m, h] input of the last linear layer, averaged over positions; empty (h = 0) without one."""
+    """[m, h] input of the head, averaged over positions; the outputs themselves without a head."""
     calls: dict[str, list[_Call]]
     jacobians: dict[str, Tensor]
     """Parameter name to [m, c, *shape], for the blocks that torch.func explains."""
@@ -148,7 +148,7 @@ def collect_gradients(network: Network, inputs: Tensor, select: Select) -> Gradi
         _fill(calls, torch.einsum("moc,mc->mo", selection, outputs))
     names = [name for block in network.functional for name in block.parameters]
     jacobians = functional_jacobians(network.model, network.subject.output, inputs, selection, names)
-    embedding = embeddings[-1] if embeddings else outputs.new_zeros(len(outputs), 0)
+    embedding = embeddings[-1] if embeddings else outputs.detach()
     return Gradients(network, outputs.detach(), selection, embedding, calls, jacobians)
 
 
@@ -156,7 +156,8 @@ def verified(network: Network, inputs: Tensor) -> Network:
     """The network with every layer moved to torch.func whose gradient is not what autograd says.
 
     A layer is wrong when its module is called on something else than samples first, when its weight is also used
-    elsewhere, or when its input is changed in place. Comparing on a few real inputs finds all of these.
+    elsewhere, or when its input is changed in place. Comparing on real inputs finds these, unless they happen only on
+    other inputs.
     """
     if not network.layers:
         return network
@@ -181,33 +182,38 @@ def _mixed(outputs: Tensor) -> Tensor:
 
 def _agrees(layer: Layer, found: Gradients, truth: dict[str, Tensor]) -> bool:
     try:
-        mine = found.project(layer, None, None)
+        mine, grams = found.project(layer, None, None), found.grams(layer)
     except (RuntimeError, ValueError, IndexError):
         return False
     exact = layer.join({name: truth[name] for name in layer.parameters})
-    return mine.shape == exact.shape and bool((mine - exact).norm() <= AGREEMENT * exact.norm() + 1e-12)
+    if mine.shape != exact.shape or grams.shape[0] != len(exact):
+        return False
+    flat = exact.flatten(2)
+    pairs = ((mine, exact), (grams, flat @ flat.transpose(1, 2)))
+    return all(bool((one - other).norm() <= AGREEMENT * other.norm() + 1e-12) for one, other in pairs)
 
 
 @contextmanager
 def _recording(network: Network) -> Iterator[tuple[dict[str, list[_Call]], list[Tensor]]]:
-    """Listen to all layers during one forward pass; also keeps what enters the last linear layer."""
+    """Listen to all layers during one forward pass; also keeps what enters the head."""
     calls: dict[str, list[_Call]] = defaultdict(list)
     embeddings: list[Tensor] = []
 
     def listen(layer: Layer):  # noqa: ANN202 (a hook)
-        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        def hook(module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor], output: Tensor) -> None:
             edge = torch.autograd.graph.get_gradient_edge(output)
-            calls[layer.name].append(_Call(inputs[0].detach(), edge))
+            calls[layer.name].append(_Call(entered(args, kwargs).detach(), edge))
 
         return hook
 
-    def remember(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        entered = inputs[0].detach()
-        embeddings.append(entered.reshape(len(entered), -1, entered.shape[-1]).mean(1))
+    def remember(module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor], output: Tensor) -> None:
+        found = entered(args, kwargs).detach()
+        embeddings.append(found.reshape(len(found), -1, found.shape[-1]).mean(1))
 
-    handles = [layer.module.register_forward_hook(listen(layer)) for layer in network.layers]
-    linear = [module for module in network.model.modules() if isinstance(module, nn.Linear)]
-    handles += [module.register_forward_hook(remember) for module in linear]
+    handles = [layer.module.register_forward_hook(listen(layer), with_kwargs=True) for layer in network.layers]
+    if network.head is not None:
+        head = network.model.get_submodule(network.head)
+        handles.append(head.register_forward_hook(remember, with_kwargs=True))
     try:
         yield calls, embeddings
     finally:

@@ -68,10 +68,11 @@ class EmbeddingLayer(LinearLayer):
         return equal.to(self.module.weight.dtype)
 
     def input_grams(self, inputs: Tensor, others: Tensor) -> Tensor:
-        return self._equal(inputs.flatten(1)[:, :, None, None], others.flatten(1)[None, None])
+        first, second = (tokens.reshape(len(tokens), -1) for tokens in (inputs, others))
+        return self._equal(first[:, :, None, None], second[None, None])
 
     def own_grams(self, inputs: Tensor) -> Tensor:
-        tokens = inputs.flatten(1)
+        tokens = inputs.reshape(len(inputs), -1)
         return self._equal(tokens[:, :, None], tokens[:, None, :])
 
     def own_grams_cost(self, inputs: Tensor, positions: int) -> int:

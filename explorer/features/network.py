@@ -26,12 +26,19 @@ class Network:
     """Blocks explained by a layer's input and output gradient."""
     functional: tuple[Block, ...]
     """Blocks left to torch.func: parameters of no known layer, and layers whose formula does not hold here."""
+    head: str | None
+    """Name of the linear layer that is called last on something with one row a sample; None without one."""
     left_out: tuple[str, ...] = ()
 
     @property
     def blocks(self) -> tuple[Block, ...]:
         """All blocks, in the order in which features stand."""
         return (*self.layers, *self.functional)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the parameters, and so of all that is computed from gradients before it is stored."""
+        return next(self.model.parameters()).dtype
 
     @property
     def parameter_count(self) -> int:
@@ -85,7 +92,39 @@ def open_network(subject: Subject, device: torch.device) -> Network:
     rest = tuple(
         ParameterBlock(name, (name,), tuple(model.get_parameter(name).shape)) for name in kept if name not in explained
     )
-    return Network(subject, model, device, layers, rest, tuple(name for name in names if name not in kept))
+    left_out = tuple(name for name in names if name not in kept)
+    return Network(subject, model, device, layers, rest, _head(subject, model, device), left_out)
+
+
+def entered(args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> Tensor:
+    """The tensor that a layer was called on, whether by place or by name."""
+    return args[0] if args else next(iter(kwargs.values()))
+
+
+def _head(subject: Subject, model: nn.Module, device: torch.device) -> str | None:
+    """The linear layer that is called last on something whose first axis is the sample, for one sample and for two."""
+    found = []
+    for rows in ([0], [0, 1][: len(subject)]):
+        called: list[str] = []
+        handles = [
+            module.register_forward_hook(_noting(name, len(rows), called), with_kwargs=True)
+            for name, module in model.named_modules()
+            if isinstance(module, nn.Linear)
+        ]
+        with torch.no_grad():
+            subject.output(model, subject.inputs(rows).to(device))
+        for handle in handles:
+            handle.remove()
+        found.append(called)
+    return next((name for name in reversed(found[0]) if name in found[1]), None)
+
+
+def _noting(name: str, samples: int, called: list[str]):  # noqa: ANN202 (a hook)
+    def hook(module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor], output: Tensor) -> None:
+        if len(entered(args, kwargs)) == samples:
+            called.append(name)
+
+    return hook
 
 
 def without_layers(network: Network, names: set[str]) -> Network:

@@ -12,7 +12,7 @@ from torch import Tensor
 from explorer.errors import StudyMismatch
 from explorer.features.bases import Bases
 from explorer.features.gradients import Gradients
-from explorer.similarity.kernels import unit_features
+from explorer.similarity.kernels import normalizing_roots, unit_features
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ class Projection:
             [m, c, p], in units' dtype.
         """
         whole = units if self.compression is None else units @ self.compression.to(units)
-        values, vectors = torch.linalg.eigh(grams.to(units))
-        roots = (vectors * values.clamp(min=0).sqrt()[:, None]) @ vectors.transpose(1, 2)
-        return roots @ whole.reshape(len(units), self.outputs, -1) * self.outputs**0.5
+        # Symmetric, so the pseudo-inverse of what normalized the gradients gives them back.
+        roots = torch.linalg.pinv(normalizing_roots(grams.to(units)), hermitian=True)
+        return roots @ whole.reshape(len(units), self.outputs, -1)
 
     def to(self, device: torch.device) -> "Projection":
         """The same projection on another device."""

@@ -24,7 +24,7 @@ class ShardFeatures:
     outputs: np.ndarray
     """[m, C] float32, all outputs of the network."""
     embedding: np.ndarray
-    """[m, h] float32, what enters the last linear layer."""
+    """[m, h] float32, what enters the head; the outputs where there is no head."""
     valid: np.ndarray
     """[m] bool; False where the gradient is zero or not finite."""
 
@@ -44,7 +44,7 @@ class Measurer:
             rows: [m] row numbers.
 
         Returns:
-            Arrays on the CPU, free of nan: what is not finite in a sample becomes zero and the sample not valid.
+            Arrays on the CPU, free of nan: a row with anything not finite becomes zeros.
 
         Cost: one forward and c backward passes a sample, and O(m c p * coordinates); memory of one batch.
         """
@@ -62,6 +62,6 @@ class Measurer:
         is_valid = grams.isfinite().all(2).all(1) & jacobians.isfinite().all(2).all(1) & (size > 0)
         keep = is_valid[:, None, None]
         grams, jacobians = (torch.where(keep, one, torch.zeros_like(one)) for one in (grams, jacobians))
-        plain = [torch.nan_to_num(one, nan=0.0, posinf=0.0, neginf=0.0) for one in (outputs, embedding)]
+        plain = [torch.where(one.isfinite().all(1, keepdim=True), one, 0.0) for one in (outputs, embedding)]
         arrays = [self.projection.units(jacobians, grams), grams, *plain, is_valid]
-        return tuple(one.cpu().numpy() for one in arrays)
+        return tuple(one.cpu().numpy() if one.dtype is torch.bool else one.float().cpu().numpy() for one in arrays)

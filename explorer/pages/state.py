@@ -32,10 +32,11 @@ def follow_url(page: str) -> None:
     """
     params = {name: st.query_params[name] for name in _PARAMS if name in st.query_params}
     is_other_page = st.session_state.get(_PAGE, page) != page
-    if params != st.session_state.get(_MIRRORED) and (params or not is_other_page):
+    is_link = params != st.session_state.get(_MIRRORED) and (params or not is_other_page)
+    if is_link:
         st.session_state[_SELECTION] = _selection_of(params)
-    # On the way to another page the browser may have dropped what was written on the page before: write it again.
-    st.session_state[_MIRRORED] = None if is_other_page else params
+    # In both cases what an earlier run wrote may reach the browser only now, and must not stay: write it again.
+    st.session_state[_MIRRORED] = None if is_link or is_other_page else params
     st.session_state[_PAGE] = page
     _mirror()
 

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from explorer.errors import ExplorerError, SettingsError, StudyError, SubjectError
+from explorer.errors import ExplorerError, StudyError
 from explorer.pipeline import progress
 from explorer.records import Settings
 from explorer.study import lock, manifest
@@ -42,7 +42,7 @@ def opened_folder(folder: Path, new_manifest: Callable[[], Manifest]) -> Iterato
             with lock.locked(folder):
                 is_new = not (folder / manifest.NAME).exists()  # another build may have begun it meanwhile
                 yield StudyWriter.create(folder, first) if is_new else StudyWriter.resume(folder)
-        except (SettingsError, SubjectError):
+        except ExplorerError:
             if is_new:
                 _undo(folder, missing)
             raise

@@ -49,5 +49,5 @@ def _warnings(floored: int, n: int) -> list[str]:
         return []
     return [
         f"{floored} of {n} samples have outputs whose gradients nearly depend on each other; "
-        "their Gram matrices were stabilized, so their similarities are a little too low."
+        "their similarities compare only the directions in which their outputs can move independently."
     ]

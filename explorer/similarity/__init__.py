@@ -21,13 +21,14 @@ from importlib import import_module
 _NAMES = {
     "kernels": (
         "inverse_square_root",
+        "normalizing_roots",
         "unit_features",
         "similarity",
         "similarity_matrix",
         "rotation_similarity",
         "influence",
     ),
-    "density": ("soft_density", "hard_density", "power_density", "captured_rows"),
+    "density": ("soft_density", "hard_density", "power_density"),
     "moments": ("Moments", "value_kinds"),
     "denoising": (
         "LocalAverage",

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from explorer.errors import ShapeError
-from explorer.similarity.shapes import check_length, check_units
+from explorer.similarity.shapes import check_units
 
 
 def soft_density(units: Tensor, *, total: Tensor | None = None, whole_self: bool = False) -> Tensor:
@@ -17,7 +17,7 @@ def soft_density(units: Tensor, *, total: Tensor | None = None, whole_self: bool
         units: [n, d] floating point, unit rows (see unit_features); zero rows are left out. Not modified.
         total: [d] sum of the rows of all samples, when units are only some of them; None sums units.
         whole_self: count the sample itself as exactly one where its row is shorter than that, because features capture
-            only part of its gradient (see captured_rows, or unit_features with grams).
+            only part of its gradient (see unit_features with grams).
 
     Returns:
         [n] samples, in the dtype and on the device of units; 0 for zero rows.
@@ -44,31 +44,6 @@ def soft_density(units: Tensor, *, total: Tensor | None = None, whole_self: bool
         length = units.square().sum(1)
         counts = counts + torch.where(length > 0, 1 - length, 0.0)
     return counts
-
-
-def captured_rows(units: Tensor, energy: Tensor) -> Tensor:
-    """Unit features shortened to the part of the gradient that they capture.
-
-    Inner products of these rows have the norms of the full gradients in place of those of the features: exact for one
-    output when what is lost of two samples is orthogonal. For several outputs one share a sample spreads the loss
-    evenly over the outputs; unit_features with grams does not have to.
-
-    Args:
-        units: [n, d] floating point, unit rows. Not modified.
-        energy: [n] dimensionless, 0 to 1: ‖feature‖² / ‖gradient‖². Values above 1 (rounding) count as 1, nan as 0.
-
-    Returns:
-        [n, d] rows of length √energy; their sum over all samples is the total that soft_density takes.
-
-    Raises:
-        ShapeError: units are not [n, d] and finite, or energy is not [n].
-
-    >>> captured_rows(torch.tensor([[0.0, 1.0]]), torch.tensor([0.25])).tolist()
-    [[0.0, 0.5]]
-    """
-    check_units(units)
-    check_length(energy, len(units), "energy")
-    return units * energy.nan_to_num(0.0).clamp(0, 1).sqrt()[:, None].to(units.dtype)
 
 
 def hard_density(units: Tensor, threshold: float, *, others: Tensor | None = None, block: int = 1024) -> Tensor:

@@ -4,8 +4,6 @@ A jacobian block G is c×p: row i is the gradient of output i. All kernels start
 rows are the outputs of a and whose columns are the outputs of b.
 """
 
-import math
-
 import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
@@ -56,7 +54,7 @@ def unit_features(jacobians: Tensor, grams: Tensor | None = None) -> Tensor:
     """One row for each sample, such that the inner product of two rows is their similarity k^C.
 
     Each c×p block is multiplied by the inverse square root of its own c×c Gram matrix, divided by √c and flattened.
-    Rows have length 1; shorter where the Gram matrix is singular and had to be floored. Multiplying a sample's
+    Rows have length 1, also where outputs depend on each other (see normalizing_roots). Multiplying a sample's
     outputs by a factor, or rotating the outputs of all samples alike, changes no inner product.
 
     Args:
@@ -80,7 +78,27 @@ def unit_features(jacobians: Tensor, grams: Tensor | None = None) -> Tensor:
     check_jacobians(jacobians)
     if grams is not None:
         _check_grams(grams, jacobians)
-    return (_whitened(jacobians, grams).flatten(1) / math.sqrt(jacobians.shape[1])).to(jacobians.dtype)
+    blocks, size = _scaled(jacobians)
+    grams = blocks @ blocks.mT if grams is None else grams.double() / _blocks(size).square()
+    return (normalizing_roots(grams) @ blocks).flatten(1).to(jacobians.dtype)
+
+
+def normalizing_roots(grams: Tensor) -> Tensor:
+    """What to multiply gradient blocks with so that flattened blocks have k^C as inner products.
+
+    The inverse square root over √c; more where outputs depend on each other, so that every sample's similarity to
+    itself is 1: the mean then runs over the directions that its outputs can move in, not over their number.
+
+    Args:
+        grams: [n, c, c] Gram matrices of full gradients, as inverse_square_root takes them.
+
+    Returns:
+        [n, c, c] in the dtype of grams; zero for a zero or non-finite block.
+    """
+    roots, _ = inverse_square_root(grams)
+    safe = torch.where(_blocks(roots.flatten(1).any(1)), grams, 0.0)
+    own = torch.einsum("nij,njk,nki->n", roots, safe, roots)
+    return roots * _blocks(torch.where(own > 0, own, 1.0).rsqrt())
 
 
 def similarity(jacobians_a: Tensor, jacobians_b: Tensor) -> Tensor:
@@ -203,11 +221,10 @@ def influence(jacobians_a: Tensor, jacobians_b: Tensor) -> Tensor:
     return (steps.flatten(1) @ disturbed.flatten(1).mT / jacobians_a.shape[1]).to(jacobians_a.dtype)
 
 
-def _whitened(jacobians: Tensor, grams: Tensor | None = None) -> Tensor:
+def _whitened(jacobians: Tensor) -> Tensor:
     """[n, c, p] float64, each block multiplied by the inverse square root of its Gram matrix."""
-    blocks, size = _scaled(jacobians)
-    grams = blocks @ blocks.mT if grams is None else grams.double() / _blocks(size).square()
-    return inverse_square_root(grams)[0] @ blocks
+    blocks, _ = _scaled(jacobians)
+    return inverse_square_root(blocks @ blocks.mT)[0] @ blocks
 
 
 def _scaled(jacobians: Tensor) -> tuple[Tensor, Tensor]:

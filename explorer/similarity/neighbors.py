@@ -18,6 +18,7 @@ _ROUNDING = 5e-7
 """Similarities closer than this may be in any order in FAISS."""
 
 _CHUNK = 256
+_CHUNK_VALUES = 2**23  # candidates of a chunk, in float32 and in float64: about 100 MB
 
 
 def find_neighbors(
@@ -63,8 +64,9 @@ def find_neighbors(
     index = make_index(units, usable) if index is None else index
     indices = np.full((len(asked), k), -1, dtype=np.int64)
     similarities = np.full((len(asked), k), np.nan, dtype=np.float32)
-    for start in range(0, len(asked), _CHUNK):
-        rows = start + np.flatnonzero(answerable[start : start + _CHUNK])
+    chunk = max(1, min(_CHUNK, _CHUNK_VALUES // ((k + 1 + _MARGIN) * units.shape[1])))
+    for start in range(0, len(asked), chunk):
+        rows = start + np.flatnonzero(answerable[start : start + chunk])
         if len(rows) and index.ntotal:
             best, values = _nearest(asked[rows], own[rows], units, usable, index, k)
             indices[rows, : best.shape[1]], similarities[rows, : best.shape[1]] = best, values

@@ -55,8 +55,12 @@ def written_folder(final: Path) -> Iterator[Path]:
 def write_file(final: Path, content: bytes) -> None:
     """Write a whole file, or leave the one that was there."""
     part = with_ending(final, PART)
-    part.write_bytes(content)
-    publish(part, final)
+    try:
+        part.write_bytes(content)
+        publish(part, final)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def publish(part: Path, final: Path) -> None:

@@ -186,7 +186,7 @@ class Study:
 
         Cost: exact_similarity of one row with the candidates.
         """
-        near = self.neighbors(row, max(k, candidates))
+        near = self.neighbors(row, k if k < 1 else max(k, candidates))
         rows = near.indices[near.indices >= 0]
         if not len(rows):
             return Neighbors(near.indices[:k], near.similarities[:k])

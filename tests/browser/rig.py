@@ -94,7 +94,6 @@ def wait_until_drawn(page) -> None:
     """Wait until the page's script has run to its end."""
     page.wait_for_selector("h1")
     page.wait_for_selector(".stApp[data-test-script-state=notRunning]")
-    page.wait_for_timeout(500)  # Streamlit lets new elements fade in
 
 
 def _free_port() -> int:

@@ -56,6 +56,18 @@ CONTRASTS = """() => {
 }"""
 
 
+def contrasts_at_rest(page) -> list:
+    """The contrasts once they no longer change: Streamlit lets new elements fade in."""
+    before = None
+    for _ in range(20):
+        page.wait_for_timeout(400)
+        now = page.evaluate(CONTRASTS)
+        if now == before:
+            return now
+        before = now
+    raise AssertionError("the page does not come to rest")
+
+
 def background(page) -> list[int]:
     color = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
     return [int(part) for part in color.removeprefix("rgb(").removesuffix(")").split(",")]
@@ -67,7 +79,7 @@ def test_all_text_has_contrast_aa(open_page, theme, path):
     """At least 4.5 to 1, on every page and in both themes."""
     page = open_page(path, painted=path == "/", color_scheme=theme)
     wait_until_drawn(page)
-    contrasts = page.evaluate(CONTRASTS)
+    contrasts = contrasts_at_rest(page)
     assert len(contrasts) > 10
     assert [one for one in contrasts if one[2] < AA] == []
 

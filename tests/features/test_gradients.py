@@ -45,6 +45,10 @@ CASES = {
     "tied": (networks.Tied, tokens()),
     "time first": (networks.TimeFirst, images(6, 4)),
     "borrowed weight": (networks.Borrowed, images(4)),
+    "one token": (lambda: nn.Sequential(nn.Embedding(11, 5), nn.Tanh(), nn.Linear(5, 3)), tokens()[:, 0]),
+    "called by name": (networks.Named, images(4)),
+    "flattened head": (networks.FlatHead, images(6, 4)),
+    "no linear layer": (lambda: nn.Sequential(nn.Conv2d(2, 3, 6), nn.Flatten()), images(2, 6, 6)),
     "recurrent": (lambda: networks.Pooled(First(nn.GRU(4, 5, batch_first=True)), 5, channels_last=True), images(6, 4)),
 }
 
@@ -99,6 +103,16 @@ def test_gram_matrices_need_no_block(case):
     network, inputs, gradients = collected(*CASES[case])
     exact = exact_jacobians(network.model, inputs)
     torch.testing.assert_close(gradients.total_grams(), exact @ exact.transpose(1, 2), rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_embedding_has_one_row_a_sample(case):
+    """Whatever a network does to its axes, row i of the embedding belongs to sample i."""
+    network, inputs, gradients = collected(*CASES[case])
+    order = torch.tensor([3, 0, 4, 1, 2])
+    shuffled = collect_gradients(network, inputs[order], every_output)
+    assert gradients.embedding.shape[0] == len(inputs) and gradients.embedding.shape[1] > 0
+    torch.testing.assert_close(shuffled.embedding, gradients.embedding[order], rtol=1e-9, atol=1e-10)
 
 
 def test_own_inner_products_are_those_of_the_inputs():

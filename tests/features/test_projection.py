@@ -107,6 +107,29 @@ def test_expanding_undoes_normalizing(subject):
     np.testing.assert_allclose(projection.units(jacobians, grams), measured.units, atol=1e-5)
 
 
+def test_double_precision_networks_are_measured_alike(subject):
+    """A float64 network has the features of its float32 twin."""
+    double = networks.subject_of(mlp().double(), points(), outputs=lambda model, inputs: model(inputs.double()))
+    single, twin = (
+        Measurer(one, calibrate(one, settings()), settings()).measure(np.arange(12)).units for one in (subject, double)
+    )
+    assert twin.dtype == np.float32
+    np.testing.assert_allclose(twin @ twin.T, single @ single.T, atol=1e-3)
+
+
+def test_dependent_outputs_leave_a_sample_wholly_similar_to_its_copy():
+    """Softmax outputs depend on each other; two equal inputs still have similarity 1, by features and exactly."""
+    inputs = points()
+    inputs[1] = inputs[0]
+    model = nn.Sequential(mlp(2), nn.Softmax(dim=1))
+    subject = networks.subject_of(model, inputs, 2)
+    some = settings(dim=60, coordinates=10**5)
+    projection = calibrate(subject, some)
+    units = Measurer(subject, projection, some).measure(np.arange(2)).units
+    assert units[0] @ units[1] == pytest.approx(1, abs=0.02)
+    assert exact_similarity(subject, projection, [0], [1], some)[0, 0] == pytest.approx(1, abs=1e-3)
+
+
 def test_batches_and_order_change_nothing(subject):
     """A sample's features do not depend on which others are measured with it."""
     projection = calibrate(subject, settings())
@@ -245,6 +268,7 @@ def test_the_smallest_data_sets_have_a_report(count):
     report = fidelity_report(subject, calibrate(subject, some), some)
     assert report["rows"] == count and report["rmse"] >= 0
     assert np.isnan(report["pearson"]) == (count == 2)
+    assert np.isnan(report["recall_at_10"])
 
 
 def test_one_contrast_a_sample_is_measured_like_any_output(subject):
