@@ -56,6 +56,7 @@ def test_links_and_named_files_exist(path):
     """Relative links, and files that are named with their folder, are there."""
     text = path.read_text(encoding="utf-8")
     linked = [one for one in re.findall(r"\]\(([^)#\s]*[./][^)#\s]*)\)", text) if "://" not in one]
+    linked += re.findall(r'(?:src|srcset)="([^"]+)"', text)
     named = re.findall(r"`((?:explorer|tests|benchmarks|assets|\.github)/[\w./-]*\w\.\w+)`", text)
     missing = [one for one in linked if not (path.parent / one).exists()]
     missing += [one for one in named if not (ROOT / one).exists()]

@@ -42,11 +42,17 @@ def read_value(study: Study, column: str, row: int) -> Reading:
     return Reading(
         column=column,
         title=_UNIT.sub("", words.title),
-        text=f"{text} {unit['unit']}" if unit and text != "—" else text,
+        text=_with_unit(text, unit["unit"]) if unit else text,
         help=words.help,
         percentile=percentile,
         place=_place_in_words(percentile),
     )
+
+
+def _with_unit(text: str, unit: str) -> str:
+    if text == "—":
+        return text
+    return f"{text} {unit.removesuffix('s') if text == '1' else unit}"
 
 
 def write_value(study: Study, column: str, value: Any) -> str:
