@@ -47,3 +47,8 @@ def made_up(tmp_path_factory):
 def small(tmp_path):
     """Folder of a made-up study of 80 samples, to be changed or damaged."""
     return synthetic.synthetic_study(tmp_path / "small", n=80, classes=3, dim=8)
+
+
+def pytest_collection_modifyitems(items):
+    """Browser tests come last: while a browser is open its event loop runs, and no other test can start one."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
