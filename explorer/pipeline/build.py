@@ -80,7 +80,7 @@ def build(
         progress: is told of every advance.
 
     Returns:
-        The finished study.
+        The finished study, every file of it held against its checksum.
 
     Raises:
         SettingsError: the settings or the name of the step cannot be used.
@@ -100,7 +100,9 @@ def build(
         watched = ProgressFile(folder)
         with _reported(watched):
             _run_missing(writer, subject, settings, redo, engine, [watched, *([progress] if progress else [])])
-    return Study.open(folder, exact=partial(exact_similarity, subject=subject))
+    study = Study.open(folder, exact=partial(exact_similarity, subject=subject))
+    study.verify()
+    return study
 
 
 def step_keys(settings: Settings, fingerprint: str) -> dict[str, str]:

@@ -59,6 +59,16 @@ def test_building_a_finished_study_again_changes_nothing(tiny_folder):
     assert bytes_of(tiny_folder) == before
 
 
+def test_building_a_damaged_study_names_the_file_and_changes_nothing(tiny_folder):
+    """A finished study that is no longer what was written is not called complete."""
+    file = tiny_folder / "features" / "0000" / "units.npy"
+    file.write_bytes(file.read_bytes()[:100])
+    before = bytes_of(tiny_folder)
+    with pytest.raises(StudyMismatch, match="units"):
+        build(tiny.subject(), tiny_folder, settings=tiny.SETTINGS)
+    assert bytes_of(tiny_folder) == before
+
+
 def test_another_k_makes_neighbors_anew_and_not_features(tiny_folder):
     before = records(tiny_folder)
     study = build(tiny.subject(), tiny_folder, settings=replace(tiny.SETTINGS, neighbors=7), redo="neighbors")
