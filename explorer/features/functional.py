@@ -46,7 +46,7 @@ def functional_jacobians(
         return {}
     try:
         return _batched(model, output, inputs, selection, names)
-    except (RuntimeError, ValueError, NotImplementedError):
+    except (RuntimeError, ValueError):
         # torch.func refuses data-dependent control flow and some fused kernels; plain autograd does not.
         return plain_jacobians(model, output, inputs, selection, names)
 
