@@ -7,7 +7,6 @@ layer), hence a matrix of `rows` by `columns`. A bias is one more input that is 
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from math import prod
 from typing import ClassVar
 
 import torch
@@ -16,48 +15,21 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Block(ABC):
-    """Parameters whose gradient, for one sample and one output, is one matrix."""
+    """Parameters whose gradient follows from what went into a layer and the gradient of what came out."""
 
     name: str
     parameters: tuple[str, ...]
     """Full names of the parameters: the weight, then the bias if there is one."""
+    module: nn.Module | None
+    """What is listened to; None for a parameter that belongs to no module of a known kind."""
     kind: ClassVar[str]
+    has_positions: ClassVar[bool] = False
+    """Whether every row of the block sees the same inputs, position by position; then see PositionBlock."""
 
     @property
     @abstractmethod
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the matrix."""
-
-    @abstractmethod
-    def join(self, gradients: dict[str, Tensor]) -> Tensor:
-        """The matrix [..., rows, columns] from parameter gradients [..., *shape of the parameter]."""
-
-
-@dataclass(frozen=True)
-class ParameterBlock(Block):
-    """One parameter that no layer below explains; its gradient comes from torch.func."""
-
-    size: tuple[int, ...]
-    """Shape of the parameter."""
-    kind = "torch.func"
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        sides = [side for side in self.size if side != 1] or [1]
-        return sides[0], prod(sides[1:])
-
-    def join(self, gradients: dict[str, Tensor]) -> Tensor:
-        gradient = gradients[self.parameters[0]]
-        return gradient.reshape(*gradient.shape[: gradient.dim() - len(self.size)], *self.shape)
-
-
-@dataclass(frozen=True)
-class Layer(Block):
-    """A module whose parameter gradients follow from its input and the gradient of its output."""
-
-    module: nn.Module
-    has_positions: ClassVar[bool] = False
-    """Whether every row of the block sees the same inputs, position by position; then see PositionLayer."""
 
     @property
     def has_bias(self) -> bool:
@@ -72,7 +44,13 @@ class Layer(Block):
     def contract(self, prepared: Tensor, deltas: Tensor, left: Tensor | None) -> Tensor:
         """The block [m, rows or len(left), columns or r], from the prepared input and the output's gradient."""
 
+    def along(self, inputs: Tensor, deltas: Tensor, direction: Tensor) -> Tensor:
+        """Inner product [m] of the block with a matrix [rows, columns] that is the same for all samples."""
+        block = self.contract(self.prepare(inputs, None), deltas, None)
+        return torch.linalg.vecdot(block.flatten(1), direction.flatten())
+
     def join(self, gradients: dict[str, Tensor]) -> Tensor:
+        """The matrix [..., rows, columns] from parameter gradients [..., *shape of the parameter]."""
         weight = gradients[self.parameters[0]]
         batch = weight.shape[: weight.dim() - self.module.weight.dim()]
         columns = [weight.reshape(*batch, self.shape[0], -1)]
@@ -80,7 +58,7 @@ class Layer(Block):
         return torch.cat(columns, dim=-1)
 
 
-class PositionLayer(Layer):
+class PositionBlock(Block):
     """A layer whose block is a sum over positions of outer products, with the same inputs for every row."""
 
     has_positions = True
@@ -92,6 +70,11 @@ class PositionLayer(Layer):
     @abstractmethod
     def output_rows(self, deltas: Tensor) -> Tensor:
         """The gradient of the output, [m, positions, rows]."""
+
+    def along(self, inputs: Tensor, deltas: Tensor, direction: Tensor) -> Tensor:
+        # The layer itself with the matrix as its weight: the block is not formed.
+        answers = self.prepare(inputs, direction)  # [m, t, rows]
+        return torch.linalg.vecdot(answers.flatten(1), self.output_rows(deltas).flatten(1))
 
     def input_grams(self, inputs: Tensor, others: Tensor) -> Tensor:
         """Inner products of the inputs of two batches at all positions, [m, positions, m', positions']."""

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from explorer.errors import SettingsError, SubjectError
 from explorer.features.bases import Bases, BasesFit
-from explorer.features.blocks import Layer
 from explorer.features.gradients import Gradients, Select, collect_gradients, verified
 from explorer.features.network import Network, chosen_device, open_network, without_layers
 from explorer.features.outputs import output_selection, resolved_mode
@@ -164,7 +163,7 @@ def _fit_directions(
     bases: Bases,
     roots: list[Tensor],
 ) -> Projection:
-    moved = tuple(block.name for block in network.functional if isinstance(block, Layer))
+    moved = tuple(block.name for block in network.functional)
     draft = Projection(bases, None, None, mode, 1, 0, tuple(rows.tolist()), network.coverage, moved)
     batches = gradient_batches(network, mode, rows, settings.batch_size)
     pieces = [root @ draft.coordinates(gradients) for root, (_, gradients) in zip(roots, batches, strict=True)]

@@ -5,52 +5,74 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
+from explorer.features.density import exact_soft_density
 from explorer.features.exact import exact_similarity
 from explorer.features.projection import Projection
-from explorer.features.shards import Measurer
+from explorer.features.shards import Measurer, ShardFeatures
 from explorer.records import Settings
 from explorer.subjects import Subject
 
 RECALLED = 10
+COUNTED = 4
+"""The soft count takes linear time, so it is compared on so many times the rows."""
 
 
 def fidelity_rows(projection: Projection, count: int, rows: int, seed: int) -> np.ndarray:
-    """Up to `rows` random samples of `count`, in rising order, none of which the projection was fitted to."""
+    """Up to `rows` random samples of `count`, none of which the projection was fitted to, in random order."""
     fresh = np.setdiff1d(np.arange(count), projection.rows)
     fresh = fresh if len(fresh) > 2 else np.arange(count)
-    return np.sort(np.random.default_rng(seed).permutation(fresh)[:rows])
+    return np.random.default_rng(seed).permutation(fresh)[:rows]
 
 
 def fidelity_report(
-    subject: Subject, projection: Projection, settings: Settings, rows: int = 256
+    subject: Subject,
+    projection: Projection,
+    settings: Settings,
+    rows: int = 256,
+    among: np.ndarray | None = None,
 ) -> dict[str, float | int]:
     """Features against exact gradients on some samples, all pairs among them.
 
     Args:
-        subject: the measured subject.
+        subject: the measured subject, or another data set for the same network.
         projection: fitted to it.
         settings: seed, limit, device, batch size.
         rows: how many samples to compare; fewer when there are not so many outside the calibration.
+        among: row numbers to choose from; None takes those that the projection was not fitted to.
 
     Returns:
         rmse of k^C over pairs; pearson and spearman correlation over pairs; recall_at_10, the share of each sample's
-        ten nearest by full gradients that are among its ten nearest by features; soft_density_spearman, the rank
-        correlation of the soft counts over these samples; rows, how many were compared. A number that so few samples
-        cannot tell is nan.
+        ten nearest by full gradients that are among its ten nearest by features; rows, how many were compared;
+        soft_density_spearman, the rank correlation of the soft counts over COUNTED times as many samples, and
+        soft_density_rows, how many those were. A number that so few samples cannot tell is nan.
 
     Cost: exact gradients of the rows, O(rows^2 q).
     """
-    count = min(len(subject), settings.limit or len(subject))
-    chosen = fidelity_rows(projection, count, rows, settings.seed)
-    measured = Measurer(subject, projection, settings).measure(chosen)
-    chosen, units = chosen[measured.valid], measured.units[measured.valid]
+    if among is None:
+        among = fidelity_rows(
+            projection, min(len(subject), settings.limit or len(subject)), len(subject), settings.seed
+        )
+    counted = np.sort(among[: COUNTED * rows])
+    measured = Measurer(subject, projection, settings).measure(counted)
+    chosen = np.isin(counted, among[:rows]) & measured.valid
+    units = measured.units[chosen]
     approximate = units @ units.T
     np.fill_diagonal(approximate, 1.0)
-    return compared(approximate, exact_similarity(subject, projection, chosen, chosen, settings))
+    exact = exact_similarity(subject, projection, counted[chosen], counted[chosen], settings)
+    return {**compared(approximate, exact), **_compared_counts(subject, projection, settings, counted, measured)}
+
+
+def _compared_counts(
+    subject: Subject, projection: Projection, settings: Settings, rows: np.ndarray, measured: ShardFeatures
+) -> dict[str, float | int]:
+    units = measured.units[measured.valid].astype(np.float64)
+    counts = units @ units.sum(0) + 1 - np.square(units).sum(1)
+    exact = exact_soft_density(subject, projection, rows, settings, measured.grams)[measured.valid]
+    return {"soft_density_spearman": _correlation(stats.spearmanr, counts, exact), "soft_density_rows": len(exact)}
 
 
 def compared(approximate: np.ndarray, exact: np.ndarray) -> dict[str, float | int]:
-    """The numbers of fidelity_report from two [n, n] matrices of similarities; nan where n is too small to tell."""
+    """What fidelity_report says of pairs, from two [n, n] matrices of similarities; nan where n is too small."""
     pairs = np.triu_indices(len(exact), 1)
     nearest = min(RECALLED, len(exact) - 1)
     return {
@@ -58,7 +80,6 @@ def compared(approximate: np.ndarray, exact: np.ndarray) -> dict[str, float | in
         "pearson": _correlation(stats.pearsonr, approximate[pairs], exact[pairs]),
         "spearman": _correlation(stats.spearmanr, approximate[pairs], exact[pairs]),
         "recall_at_10": _recall(approximate, exact, nearest) if len(exact) - 1 > RECALLED else np.nan,
-        "soft_density_spearman": _correlation(stats.spearmanr, approximate.sum(1), exact.sum(1)),
         "rows": len(exact),
     }
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from explorer.errors import EngineError
 
@@ -61,7 +62,9 @@ def _batched(
         outputs = torch.func.functional_call(bound, parameters, (sample.unsqueeze(0),), tie_weights=True)
         return weights @ outputs[0]
 
-    jacobians = torch.func.vmap(torch.func.jacrev(measured), in_dims=(None, 0, 0))(chosen, inputs, selection)
+    # Fused attention has no rule for many samples at once; its plain form has.
+    with sdpa_kernel(SDPBackend.MATH):
+        jacobians = torch.func.vmap(torch.func.jacrev(measured), in_dims=(None, 0, 0))(chosen, inputs, selection)
     return {name: jacobians[f"model.{name}"].detach() for name in names}
 
 

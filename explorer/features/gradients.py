@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 
-from explorer.features.blocks import Block, Layer, PositionLayer
+from explorer.features.blocks import Block, PositionBlock
+from explorer.features.broadcasts import BroadcastLayer, Use, Watcher
 from explorer.features.functional import functional_jacobians, plain_jacobians
 from explorer.features.network import Network, entered, without_layers
 
@@ -25,7 +26,7 @@ AGREEMENT = 1e-3
 class _Call:
     """One call of one layer: what went in, and where the gradient of what came out will arrive."""
 
-    inputs: Tensor
+    inputs: Tensor | Use
     edge: torch.autograd.graph.GradientEdge
     deltas: list[Tensor | None] = field(default_factory=list)
 
@@ -102,6 +103,17 @@ class Gradients:
         whole = self.whole(block).flatten(2)
         return whole @ whole.transpose(1, 2)
 
+    def along(self, block: Block, directions: Tensor) -> Tensor:
+        """Inner products [m, c] of the block's gradients with one matrix an output, [c, rows, columns]."""
+        if block.parameters[0] in self.jacobians or block.name in self.formed:
+            return torch.einsum("mcij,cij->mc", self.whole(block), directions)
+        products = self.outputs.new_zeros(self.selection.shape[:2])
+        for call in self.calls.get(block.name, []):
+            for which, deltas in enumerate(call.deltas):
+                if deltas is not None:
+                    products[:, which] += block.along(call.inputs, deltas, directions[which])
+        return products
+
     def factors(self, block: Block) -> tuple[Tensor, Tensor] | None:
         """The block's two sides, inputs [m, positions, columns] and deltas [m, c, positions, rows]; the block is the
         sum over positions of their outer products. None where that form does not exist or would be larger.
@@ -114,7 +126,7 @@ class Gradients:
     def positions(self, block: Block) -> int | None:
         """Over how many positions a block is a sum of outer products; None for blocks that are no such sum."""
         calls = self.calls.get(block.name, [])
-        if not (isinstance(block, PositionLayer) and block.has_positions and len(calls) == 1):
+        if not (isinstance(block, PositionBlock) and block.has_positions and len(calls) == 1):
             return None
         if any(deltas is None for deltas in calls[0].deltas):
             return None
@@ -141,7 +153,7 @@ def collect_gradients(network: Network, inputs: Tensor, select: Select) -> Gradi
     Cost: one forward and c backward passes to the activations; memory: the inputs of all layers and c times their
     outputs. Parameters left to torch.func cost a further c backward passes.
     """
-    with torch.enable_grad(), _recording(network) as (calls, embeddings):
+    with torch.enable_grad(), _recording(network, len(inputs)) as (calls, embeddings):
         outputs = network.output(inputs)
     selection = select(outputs.detach())
     if calls:
@@ -180,7 +192,7 @@ def _mixed(outputs: Tensor) -> Tensor:
     return weights.expand(len(outputs), 1, -1)
 
 
-def _agrees(layer: Layer, found: Gradients, truth: dict[str, Tensor]) -> bool:
+def _agrees(layer: Block, found: Gradients, truth: dict[str, Tensor]) -> bool:
     try:
         mine, grams = found.project(layer, None, None), found.grams(layer)
     except (RuntimeError, ValueError, IndexError):
@@ -194,15 +206,17 @@ def _agrees(layer: Layer, found: Gradients, truth: dict[str, Tensor]) -> bool:
 
 
 @contextmanager
-def _recording(network: Network) -> Iterator[tuple[dict[str, list[_Call]], list[Tensor]]]:
+def _recording(network: Network, samples: int) -> Iterator[tuple[dict[str, list[_Call]], list[Tensor]]]:
     """Listen to all layers during one forward pass; also keeps what enters the head."""
     calls: dict[str, list[_Call]] = defaultdict(list)
     embeddings: list[Tensor] = []
 
-    def listen(layer: Layer):  # noqa: ANN202 (a hook)
+    def note(name: str, inputs: Tensor | Use, output: Tensor) -> None:
+        calls[name].append(_Call(inputs, torch.autograd.graph.get_gradient_edge(output)))
+
+    def listen(layer: Block):  # noqa: ANN202 (a hook)
         def hook(module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor], output: Tensor) -> None:
-            edge = torch.autograd.graph.get_gradient_edge(output)
-            calls[layer.name].append(_Call(entered(args, kwargs).detach(), edge))
+            note(layer.name, entered(args, kwargs).detach(), output)
 
         return hook
 
@@ -210,12 +224,16 @@ def _recording(network: Network) -> Iterator[tuple[dict[str, list[_Call]], list[
         found = entered(args, kwargs).detach()
         embeddings.append(found.reshape(len(found), -1, found.shape[-1]).mean(1))
 
-    handles = [layer.module.register_forward_hook(listen(layer), with_kwargs=True) for layer in network.layers]
+    alone = {layer.name for layer in network.layers if isinstance(layer, BroadcastLayer)}
+    heard = [layer for layer in network.layers if layer.name not in alone]
+    handles = [layer.module.register_forward_hook(listen(layer), with_kwargs=True) for layer in heard]
     if network.head is not None:
         head = network.model.get_submodule(network.head)
         handles.append(head.register_forward_hook(remember, with_kwargs=True))
+    parameters = {name: network.model.get_parameter(name) for name in alone}
     try:
-        yield calls, embeddings
+        with Watcher(parameters, samples, note) if parameters else nullcontext():
+            yield calls, embeddings
     finally:
         for handle in handles:
             handle.remove()

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from explorer.features.blocks import Layer, PositionLayer
+from explorer.features.blocks import Block, PositionBlock
 
 
-class LinearLayer(PositionLayer):
+class LinearLayer(PositionBlock):
     """nn.Linear on any leading shape; the first axis is the sample."""
 
     kind = "linear"
@@ -39,6 +39,12 @@ class LinearLayer(PositionLayer):
 
     def input_rows(self, inputs: Tensor) -> Tensor:
         return self.prepare(inputs, None)
+
+
+class PackedLayer(LinearLayer):
+    """The packed projection of queries, keys and values in nn.MultiheadAttention (see attention.PackedProjection)."""
+
+    kind = "attention"
 
 
 class EmbeddingLayer(LinearLayer):
@@ -82,8 +88,11 @@ class EmbeddingLayer(LinearLayer):
         return gradients[self.parameters[0]].transpose(-1, -2)
 
 
-class ConvolutionLayer(PositionLayer):
-    """nn.Conv1d, 2d and 3d with any stride, dilation, padding and groups. Nothing is unfolded when projecting."""
+class ConvolutionLayer(PositionBlock):
+    """nn.Conv1d, 2d and 3d with any stride, dilation, padding and groups. Nothing is unfolded when projecting.
+
+    The columns of the block run over the places of the kernel, and within a place over the channels; the bias is last.
+    """
 
     kind = "convolution"
 
@@ -99,45 +108,60 @@ class ConvolutionLayer(PositionLayer):
         mode = "constant" if conv.padding_mode == "zeros" else conv.padding_mode
         return F.pad(inputs, conv._reversed_padding_repeated_twice, mode=mode)
 
-    def _grouped(self, inputs: Tensor) -> Tensor:
-        """Padded inputs with each group as a sample of its own, [m * groups, channels of a group, *space]."""
-        padded = self._padded(inputs)
-        return padded.reshape(padded.shape[0] * self.module.groups, -1, *padded.shape[2:])
-
-    def _patches(self, grouped: Tensor) -> Tensor:
-        """All receptive fields, [m * groups, columns without bias, positions]."""
+    def _patches(self, inputs: Tensor) -> Tensor:
+        """All receptive fields, [m, groups, positions, columns without bias]."""
         conv = self.module
+        # Channels last: what is copied lies together in memory, several times as fast as one pixel at a time.
+        found = self._padded(inputs).movedim(1, -1).contiguous()
+        found = found.unflatten(-1, (conv.groups, -1)).movedim(-2, 1)  # [m, g, *space, channels of a group]
         space = len(conv.kernel_size)
         for axis, (size, step, gap) in enumerate(zip(conv.kernel_size, conv.stride, conv.dilation, strict=True)):
-            grouped = grouped.unfold(2 + axis, (size - 1) * gap + 1, step)[..., ::gap]
-        inside = [1, *range(2 + space, 2 + 2 * space)]
-        outside = list(range(2, 2 + space))
-        return grouped.permute(0, *inside, *outside).flatten(1 + len(inside)).flatten(1, len(inside))
+            found = found.unfold(2 + axis, (size - 1) * gap + 1, step)[..., ::gap]
+        found = found.movedim(2 + space, -1)  # [m, g, *positions, *kernel, channels]
+        return found.flatten(2 + space).flatten(2, 1 + space)
+
+    def _kernels(self, rows: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Rows [r, columns] as weight [r, channels of a group, *kernel] and bias [r] of a convolution."""
+        weight = self.module.weight
+        bias = rows[:, -1].contiguous() if self.has_bias else None
+        kernels = rows[:, : self.shape[1] - int(self.has_bias)].reshape(-1, *weight.shape[2:], weight.shape[1])
+        return kernels.movedim(-1, 1).contiguous(), bias
+
+    def _convolve(self, inputs: Tensor, rows: Tensor, groups: int) -> Tensor:
+        conv = self.module
+        convolve = (F.conv1d, F.conv2d, F.conv3d)[len(conv.kernel_size) - 1]
+        padded = conv.padding_mode != "zeros"
+        inputs, padding = (self._padded(inputs), 0) if padded else (inputs, conv.padding)
+        return convolve(inputs, *self._kernels(rows), conv.stride, padding, conv.dilation, groups)
 
     def prepare(self, inputs: Tensor, right: Tensor | None) -> Tensor:
-        conv = self.module
+        groups = self.module.groups
         if right is None:
-            flat = self._patches(self._grouped(inputs))  # [m * g, columns, t]
-            flat = F.pad(flat, (0, 0, 0, 1), value=1.0) if self.has_bias else flat
-        else:
-            bias = right[:, -1].contiguous() if self.has_bias else None
-            kernels = right[:, : self.shape[1] - int(self.has_bias)].reshape(-1, *conv.weight.shape[1:])
-            convolve = (F.conv1d, F.conv2d, F.conv3d)[len(conv.kernel_size) - 1]
-            if conv.groups == 1 and conv.padding_mode == "zeros":
-                flat = convolve(inputs, kernels, bias, conv.stride, conv.padding, conv.dilation).flatten(2)
-            else:
-                flat = convolve(self._grouped(inputs), kernels, bias, conv.stride, 0, conv.dilation).flatten(2)
-        return flat.reshape(inputs.shape[0], conv.groups, *flat.shape[1:])  # [m, g, r, t]
+            rows = self._patches(inputs)
+            return F.pad(rows, (0, 1), value=1.0) if self.has_bias else rows
+        # The same small basis for every group: as many kernels a group.
+        found = self._convolve(inputs, right.repeat(groups, 1), groups).flatten(2)
+        return found.reshape(len(inputs), groups, len(right), -1).transpose(2, 3)  # [m, g, t, r]
 
     def contract(self, prepared: Tensor, deltas: Tensor, left: Tensor | None) -> Tensor:
         groups = self.module.groups
         deltas = deltas.flatten(2)  # [m, rows, t]
         if groups == 1:
             deltas = deltas if left is None else left @ deltas
-            return deltas @ prepared[:, 0].transpose(1, 2)
+            return deltas @ prepared[:, 0]
         grouped = deltas.reshape(deltas.shape[0], groups, -1, deltas.shape[-1])
-        block = (grouped @ prepared.transpose(-1, -2)).flatten(1, 2)
+        block = (grouped @ prepared).flatten(1, 2)
         return block if left is None else left @ block
+
+    def join(self, gradients: dict[str, Tensor]) -> Tensor:
+        weight = gradients[self.parameters[0]]
+        channels = weight.dim() - len(self.module.kernel_size) - 1
+        moved = weight.movedim(channels, -1).flatten(channels)
+        return torch.cat([moved, *(gradients[name].unsqueeze(-1) for name in self.parameters[1:])], dim=-1)
+
+    def along(self, inputs: Tensor, deltas: Tensor, direction: Tensor) -> Tensor:
+        answers = self._convolve(inputs, direction, self.module.groups)
+        return torch.linalg.vecdot(answers.flatten(1), deltas.flatten(1))
 
     @property
     def has_positions(self) -> bool:
@@ -147,7 +171,7 @@ class ConvolutionLayer(PositionLayer):
         return deltas.flatten(2).transpose(1, 2)
 
     def input_rows(self, inputs: Tensor) -> Tensor:
-        return self.prepare(inputs, None)[:, 0].transpose(1, 2)
+        return self.prepare(inputs, None)[:, 0]
 
     def own_grams(self, inputs: Tensor) -> Tensor:
         """Two fields' inner product is a sum over the kernel of inner products of single pixels: nothing is unfolded,
@@ -179,7 +203,7 @@ def _strided(values: Tensor, axis: int, start: int, step: int, count: int) -> Te
     return values.narrow(axis, start, (count - 1) * step + 1)[(slice(None),) * axis + (slice(None, None, step),)]
 
 
-class ScaleLayer(Layer):
+class ScaleLayer(Block):
     """Layers that multiply a fixed function of their input by a weight and add a bias: norms and PReLU.
 
     The block has one row a channel; its columns are the weight and, if there is one, the bias.
@@ -205,7 +229,7 @@ class ScaleLayer(Layer):
 
     def contract(self, prepared: Tensor, deltas: Tensor, left: Tensor | None) -> Tensor:
         deltas = self._channels(deltas)
-        columns = [torch.einsum("mct,mct->mc", deltas, prepared)]
+        columns = [torch.linalg.vecdot(deltas, prepared)]
         if self.has_bias:
             columns.append(deltas.sum(-1))
         block = torch.stack(columns, dim=-1)  # [m, rows, columns]
@@ -231,7 +255,7 @@ def _normalized(module: nn.Module, inputs: Tensor) -> Tensor:
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 INSTANCE_NORMS = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
-KINDS: dict[type[nn.Module], type[Layer]] = {
+KINDS: dict[type[nn.Module], type[Block]] = {
     nn.Linear: LinearLayer,
     nn.Embedding: EmbeddingLayer,
     nn.Conv1d: ConvolutionLayer,
@@ -242,4 +266,14 @@ KINDS: dict[type[nn.Module], type[Layer]] = {
         ScaleLayer,
     ),
 }
-"""Exact types only: a subclass may compute something else. Whatever is found wrong is measured by torch.func."""
+"""Types and the formula of their gradients. Whatever is found wrong on real data is measured by torch.func."""
+
+
+def kind_of(module: nn.Module) -> type[Block] | None:
+    """The formula for a module: that of its type, or of the type whose forward pass it inherits; None without one."""
+    known = (kind for base, kind in KINDS.items() if isinstance(module, base) and _inherits(module, base))
+    return next(known, None)
+
+
+def _inherits(module: nn.Module, base: type[nn.Module]) -> bool:
+    return type(module).forward is base.forward

@@ -8,11 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import EngineError
-from explorer.features.blocks import Block, Layer, ParameterBlock
-from explorer.features.layers import KINDS
+from explorer.features.attention import listen_inside
+from explorer.features.blocks import Block
+from explorer.features.broadcasts import BroadcastLayer
+from explorer.features.layers import PackedLayer, kind_of
 from explorer.subjects import Subject
 
 LEFT_OUT = "left out by the subject"
+FUNCTIONAL = "torch.func"
 
 
 @dataclass(frozen=True)
@@ -22,10 +25,10 @@ class Network:
     subject: Subject
     model: nn.Module
     device: torch.device
-    layers: tuple[Layer, ...]
-    """Blocks explained by a layer's input and output gradient."""
+    layers: tuple[Block, ...]
+    """Blocks whose gradient follows from what is heard at their layer."""
     functional: tuple[Block, ...]
-    """Blocks left to torch.func: parameters of no known layer, and layers whose formula does not hold here."""
+    """Blocks left to torch.func: those whose formula does not hold here."""
     head: str | None
     """Name of the linear layer that is called last on something with one row a sample; None without one."""
     left_out: tuple[str, ...] = ()
@@ -49,7 +52,7 @@ class Network:
     def coverage(self) -> dict[str, str]:
         """Parameter name to where its gradient comes from; every parameter of the model is here."""
         found = {name: layer.kind for layer in self.layers for name in layer.parameters}
-        rest = dict.fromkeys((name for block in self.functional for name in block.parameters), ParameterBlock.kind)
+        rest = dict.fromkeys((name for block in self.functional for name in block.parameters), FUNCTIONAL)
         return {**found, **rest, **dict.fromkeys(self.left_out, LEFT_OUT)}
 
     def output(self, inputs: Tensor) -> Tensor:
@@ -89,11 +92,13 @@ def open_network(subject: Subject, device: torch.device) -> Network:
         parameter.requires_grad_(name in kept)
     layers = tuple(_layers(model, set(kept)))
     explained = {name for layer in layers for name in layer.parameters}
-    rest = tuple(
-        ParameterBlock(name, (name,), tuple(model.get_parameter(name).shape)) for name in kept if name not in explained
+    alone = tuple(
+        BroadcastLayer(name, (name,), None, tuple(model.get_parameter(name).shape))
+        for name in kept
+        if name not in explained
     )
     left_out = tuple(name for name in names if name not in kept)
-    return Network(subject, model, device, layers, rest, _head(subject, model, device), left_out)
+    return Network(subject, model, device, (*layers, *alone), (), _head(subject, model, device), left_out)
 
 
 def entered(args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> Tensor:
@@ -134,14 +139,19 @@ def without_layers(network: Network, names: set[str]) -> Network:
     return replace(network, layers=layers, functional=(*network.functional, *moved))
 
 
-def _layers(model: nn.Module, kept: set[str]) -> list[Layer]:
+def _layers(model: nn.Module, kept: set[str]) -> list[Block]:
     """Modules of a known type that own their parameters alone and have all of them measured."""
+    packed = listen_inside(model)
     owners = Counter(id(own) for module in model.modules() for own in module.parameters(recurse=False))
     layers = []
     for name, module in model.named_modules():
         own = dict(module.named_parameters(recurse=False))
-        full = tuple(f"{name}.{one}" if name else one for one in ("weight", "bias") if one in own)
-        is_plain = type(module) in KINDS and len(own) == len(full) > 0 and "weight" in own
+        if name in packed:
+            kind, module, words = PackedLayer, packed[name], ("in_proj_weight", "in_proj_bias")  # noqa: PLW2901
+        else:
+            kind, words = kind_of(module), ("weight", "bias")
+        full = tuple(f"{name}.{one}" if name else one for one in words if one in own)
+        is_plain = kind is not None and len(own) == len(full) > 0 and words[0] in own
         if is_plain and kept.issuperset(full) and all(owners[id(one)] == 1 for one in own.values()):
-            layers.append(KINDS[type(module)](name, full, module))
+            layers.append(kind(name, full, module))
     return layers

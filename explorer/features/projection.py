@@ -14,6 +14,9 @@ from explorer.features.bases import Bases
 from explorer.features.gradients import Gradients
 from explorer.similarity.kernels import normalizing_roots, unit_features
 
+METADATA = "projection-2"
+"""Where a file says what it holds; the number changes when the same bases would mean something else."""
+
 
 @dataclass(frozen=True)
 class Projection:
@@ -111,7 +114,7 @@ class Projection:
             "functional": self.functional,
         }
         tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
-        save_file(tensors, path, metadata={"projection": json.dumps(about)})
+        save_file(tensors, path, metadata={METADATA: json.dumps(about)})
 
     @classmethod
     def load(cls, path: Path) -> "Projection":
@@ -122,7 +125,7 @@ class Projection:
         """
         try:
             with safe_open(path, framework="pt") as file:
-                about = json.loads((file.metadata() or {})["projection"])
+                about = json.loads((file.metadata() or {})[METADATA])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
             bases = {
                 name: (tensors.get(f"left.{number}"), tensors.get(f"right.{number}"))
