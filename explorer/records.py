@@ -7,7 +7,8 @@ import numpy as np
 
 from explorer.errors import SettingsError, ShapeError
 
-OUTPUT_MODES = ("auto", "all", "predicted", "contrast")
+OUTPUT_MODES = ("auto", "all", "predicted", "contrast", "adversary")
+STORAGES = ("float32", "float16")
 DEVICES = ("auto", "cpu", "cuda")
 ENGINES = ("serial", "ray")
 LIMIT = 2**32
@@ -25,8 +26,8 @@ class Settings:
     dim: int = 512
     """Width p of the projected features, per output while computing and in all when stored."""
     outputs: str = "auto"
-    """Which outputs are differentiated: all, the predicted one, or the true class against the rest;
-    auto keeps all up to MAX_OUTPUTS and one contrast beyond."""
+    """Which outputs are differentiated: all, the predicted one, the true class against the mean of the rest, or
+    against one other class drawn for each sample; auto keeps all up to MAX_OUTPUTS and one contrast beyond."""
     neighbors: int = 50
     """How many neighbors k of every sample are stored."""
     limit: int | None = None
@@ -39,6 +40,11 @@ class Settings:
     """How many projected coordinates the layers share before the directions are found; more is more faithful."""
     shard_size: int = 1000
     """Samples in one shard, the unit of work that is resumed."""
+    storage: str = "float32"
+    """Type of the stored features; float16 takes half the space and rounds similarities (the fidelity report says by
+    how much)."""
+    exact_density: bool = False
+    """Whether the soft count is taken over full gradients, in two more passes over the data, not over features."""
     batch_size: int | None = field(default=None, metadata=HOW_NOT_WHAT)
     """Samples in one forward pass; None chooses it from the memory that the layers need."""
     device: str = field(default="auto", metadata=HOW_NOT_WHAT)
@@ -47,11 +53,14 @@ class Settings:
     """Who runs the shards: this process, or Ray workers."""
 
     def __post_init__(self) -> None:
-        for name, choices in (("outputs", OUTPUT_MODES), ("device", DEVICES), ("engine", ENGINES)):
+        words = {"outputs": OUTPUT_MODES, "storage": STORAGES, "device": DEVICES, "engine": ENGINES}
+        for name, choices in words.items():
             if getattr(self, name) not in choices:
                 raise SettingsError(
                     f"{name} must be one of {', '.join(choices)}, found {getattr(self, name)!r}. Choose one of these."
                 )
+        if not isinstance(self.exact_density, bool):
+            raise SettingsError(f"exact_density must be True or False, found {self.exact_density!r}. Pass one.")
         smallest = {"dim": 1, "neighbors": 1, "limit": 2, "calibration": 2, "coordinates": 1, "shard_size": 1}
         for name, least in {**smallest, "batch_size": 1, "seed": 0}.items():
             value = getattr(self, name)

@@ -17,6 +17,8 @@ SETTINGS = (
     "calibration",
     "coordinates",
     "seed",
+    "storage",
+    "exact_density",
     "batch_size",
     "device",
     "engine",

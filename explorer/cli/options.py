@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from explorer.cli import measuring, reading
 from explorer.errors import SettingsError
-from explorer.records import DEVICES, ENGINES, OUTPUT_MODES, Settings
+from explorer.records import DEVICES, ENGINES, OUTPUT_MODES, STORAGES, Settings
 from explorer.study.steps import STEP_NAMES
 from explorer.study.study import KINDS
 
@@ -72,6 +72,13 @@ def _add_build(verbs: Any) -> None:
         told = meaning if usual is None else f"{meaning} (default {usual}, or what the study has)"
         verb.add_argument(f"--{name}", metavar="N", type=int, help=told)
     verb.add_argument("--outputs", choices=OUTPUT_MODES, help="which outputs of the network are differentiated")
+    verb.add_argument("--storage", choices=STORAGES, help="type of the stored features; float16 takes half the space")
+    verb.add_argument(
+        "--exact-density",
+        action="store_const",
+        const=True,
+        help="take the soft count over full gradients: two more passes over the data",
+    )
     verb.add_argument("--device", choices=DEVICES, help="where gradients are computed")
     verb.add_argument("--engine", choices=ENGINES, help="who runs the shards")
     verb.add_argument("--redo", metavar="STEP", choices=STEP_NAMES, help=f"make one step anew: {', '.join(STEP_NAMES)}")

@@ -3,7 +3,7 @@
 from explorer.features.calibration import calibrate
 from explorer.features.density import exact_soft_density
 from explorer.features.exact import exact_similarity
-from explorer.features.fidelity import fidelity_report
+from explorer.features.fidelity import fidelity_report, rank_correlation
 from explorer.features.projection import Projection
 from explorer.features.shards import Measurer, ShardFeatures
 
@@ -15,4 +15,5 @@ __all__ = [
     "exact_similarity",
     "exact_soft_density",
     "fidelity_report",
+    "rank_correlation",
 ]

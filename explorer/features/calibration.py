@@ -1,6 +1,7 @@
 """Fit a projection to a subject: the directions in which its own gradients lie, rather than random ones."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -24,6 +25,8 @@ CHECKED_ROWS = 16
 """Samples, spread over the data, on which every layer is compared with plain autograd."""
 BATCH_BYTES = 128 * 2**20
 MOST_AT_ONCE = 256
+FITTED_FLOATS = 2**28
+"""Coordinates of all calibration samples and outputs that are held at once: 1 GiB. Many outputs mean fewer samples."""
 
 
 def measured_network(subject: Subject, settings: Settings, projection: Projection | None = None) -> Network:
@@ -43,8 +46,8 @@ def measured_network(subject: Subject, settings: Settings, projection: Projectio
 
 def selecting(network: Network, mode: str, rows: np.ndarray) -> Select:
     """How to choose the measured outputs of some rows."""
-    labels = network.subject.targets[rows] if mode == "contrast" else None
-    return lambda outputs: output_selection(mode, outputs, labels)
+    labels = network.subject.targets[rows] if mode in ("contrast", "adversary") else None
+    return lambda outputs: output_selection(mode, outputs, labels, rows)
 
 
 def gradient_batches(
@@ -121,9 +124,12 @@ def calibrate(subject: Subject, settings: Settings) -> Projection:
             f"dim must be at most the number of measured parameters, {network.parameter_count}, "
             f"found {settings.dim}. Ask for --dim {network.parameter_count} or less."
         )
-    rows = calibration_rows(subject, settings, min(len(subject), settings.limit or len(subject)))
     with torch.no_grad():
-        mode = resolved_mode(settings.outputs, network.output(network.inputs([0])).shape[1], subject.task)
+        outputs = network.output(network.inputs([0])).shape[1]
+    mode = resolved_mode(settings.outputs, outputs, subject.task)
+    most = FITTED_FLOATS // (settings.coordinates * (outputs if mode == "all" else 1))
+    count = min(len(subject), settings.limit or len(subject))
+    rows = calibration_rows(subject, replace(settings, calibration=max(2, min(settings.calibration, most))), count)
     bases, roots = _fit_bases(network, mode, rows, settings)
     projection = _fit_directions(network, mode, rows, settings, bases, roots)
     return projection.to(torch.device("cpu"))

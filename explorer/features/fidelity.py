@@ -1,6 +1,7 @@
 """How faithful the features are: against full gradients, on samples that the projection was not fitted to."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from scipy import stats
@@ -43,6 +44,7 @@ def fidelity_report(
     Returns:
         rmse of k^C over pairs; pearson and spearman correlation over pairs; recall_at_10, the share of each sample's
         ten nearest by full gradients that are among its ten nearest by features; rows, how many were compared;
+        storage_rmse, what the type of the stored features adds to the error (0 for float32);
         soft_density_spearman, the rank correlation of the soft counts over COUNTED times as many samples, and
         soft_density_rows, how many those were. A number that so few samples cannot tell is nan.
 
@@ -53,13 +55,16 @@ def fidelity_report(
             projection, min(len(subject), settings.limit or len(subject)), len(subject), settings.seed
         )
     counted = np.sort(among[: COUNTED * rows])
-    measured = Measurer(subject, projection, settings).measure(counted)
+    measured = Measurer(subject, projection, replace(settings, storage="float32")).measure(counted)
     chosen = np.isin(counted, among[:rows]) & measured.valid
-    units = measured.units[chosen]
-    approximate = units @ units.T
+    unrounded = measured.units[chosen] @ measured.units[chosen].T
+    measured = replace(measured, units=measured.units.astype(settings.storage).astype(np.float32))
+    approximate = measured.units[chosen] @ measured.units[chosen].T
+    rounding = float(np.sqrt(np.mean((approximate - unrounded) ** 2)))
     np.fill_diagonal(approximate, 1.0)
     exact = exact_similarity(subject, projection, counted[chosen], counted[chosen], settings)
-    return {**compared(approximate, exact), **_compared_counts(subject, projection, settings, counted, measured)}
+    told = {**compared(approximate, exact), "storage_rmse": rounding}
+    return {**told, **_compared_counts(subject, projection, settings, counted, measured)}
 
 
 def _compared_counts(
@@ -68,7 +73,7 @@ def _compared_counts(
     units = measured.units[measured.valid].astype(np.float64)
     counts = units @ units.sum(0) + 1 - np.square(units).sum(1)
     exact = exact_soft_density(subject, projection, rows, settings, measured.grams)[measured.valid]
-    return {"soft_density_spearman": _correlation(stats.spearmanr, counts, exact), "soft_density_rows": len(exact)}
+    return {"soft_density_spearman": rank_correlation(counts, exact), "soft_density_rows": len(exact)}
 
 
 def compared(approximate: np.ndarray, exact: np.ndarray) -> dict[str, float | int]:
@@ -78,10 +83,15 @@ def compared(approximate: np.ndarray, exact: np.ndarray) -> dict[str, float | in
     return {
         "rmse": float(np.sqrt(np.mean((approximate[pairs] - exact[pairs]) ** 2))) if len(exact) > 1 else np.nan,
         "pearson": _correlation(stats.pearsonr, approximate[pairs], exact[pairs]),
-        "spearman": _correlation(stats.spearmanr, approximate[pairs], exact[pairs]),
+        "spearman": rank_correlation(approximate[pairs], exact[pairs]),
         "recall_at_10": _recall(approximate, exact, nearest) if len(exact) - 1 > RECALLED else np.nan,
         "rows": len(exact),
     }
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Spearman's correlation of two lists, in [-1, 1]; nan where there is no spread to correlate."""
+    return _correlation(stats.spearmanr, first, second)
 
 
 def _correlation(measure: Callable, first: np.ndarray, second: np.ndarray) -> float:

@@ -18,7 +18,8 @@ class ShardFeatures:
     """What a study keeps of each sample of one shard. All arrays have one row a sample."""
 
     units: np.ndarray
-    """[m, d] float32; inner products are k^C, squared lengths the captured energy. Zero rows where not valid."""
+    """[m, d] float32 or float16, as the settings say; inner products are k^C, squared lengths the captured energy.
+    Zero rows where not valid."""
     grams: np.ndarray
     """[m, c, c] float32 Gram matrices of the full gradients, exact."""
     outputs: np.ndarray
@@ -36,6 +37,7 @@ class Measurer:
         self.network: Network = measured_network(subject, settings, projection)
         self.projection = projection.to(self.network.device)
         self.batch_size = settings.batch_size
+        self.storage = np.dtype(settings.storage)
 
     def measure(self, rows: np.ndarray) -> ShardFeatures:
         """Features, exact Gram matrices, outputs and embedding of some rows, in their order.
@@ -54,8 +56,8 @@ class Measurer:
                 grams = gradients.total_grams()
                 jacobians = self.projection.jacobians(gradients)
                 pieces.append(self._kept(grams, jacobians, gradients.outputs, gradients.embedding))
-        whole = [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
-        return ShardFeatures(*whole)
+        units, *others = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+        return ShardFeatures(units.astype(self.storage, copy=False), *others)
 
     def _kept(self, grams: Tensor, jacobians: Tensor, outputs: Tensor, embedding: Tensor) -> tuple[np.ndarray, ...]:
         size = grams.diagonal(dim1=1, dim2=2).sum(1)

@@ -52,11 +52,17 @@ STEPS = (
         "projection",
         settings=("dim", "outputs", "limit", "seed", "calibration", "coordinates"),
     ),
-    Step("features", write_features, "features", ("projection",), ("limit", "shard_size"), resumes=True),
+    Step("features", write_features, "features", ("projection",), ("limit", "shard_size", "storage"), resumes=True),
     Step("neighbors", write_neighbors, "neighbors", ("previews", "features"), ("neighbors",)),
-    Step("statistics", write_statistics, "statistics", ("projection", "features", "neighbors")),
+    Step(
+        "statistics",
+        write_statistics,
+        "statistics",
+        ("projection", "features", "neighbors"),
+        ("exact_density",),
+    ),
     Step("layout", write_layout, "layout", ("neighbors",), ("seed",)),
-    Step("fidelity", measure_fidelity, None, ("projection",), ("limit", "seed")),
+    Step("fidelity", measure_fidelity, None, ("projection",), ("limit", "seed", "storage")),
     Step("samples", write_samples, "samples.parquet", ("features", "statistics", "layout")),
 )
 

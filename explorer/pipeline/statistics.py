@@ -7,6 +7,7 @@ the samples that the network was trained on.
 import numpy as np
 import torch
 
+from explorer.features import exact_soft_density, rank_correlation
 from explorer.pipeline.answers import Answers, answer_columns
 from explorer.pipeline.averaging import averaging_columns
 from explorer.pipeline.densities import HARD_THRESHOLD, density_columns
@@ -23,17 +24,32 @@ def write_statistics(work: Work) -> Outcome:
     answers = Answers.of(work.subject, study.rows("outputs"), study.rows("valid"))
     neighbors = network_neighbors(study)
     columns = {**answer_columns(answers), **density_columns(study), **doubt_columns(study, answers, neighbors)}
+    counted, columns = _counted_exactly(work, columns) if work.settings.exact_density else ({}, columns)
     averaged, facts = averaging_columns(study, stored_projection(study), answers, work.meter.advance)
     for name, values in {**columns, **averaged}.items():
         np.save(work.part / f"{name}.npy", values)
     floored = _floored_samples(work)
     notes = {
         **facts,
+        **counted,
         "threshold": HARD_THRESHOLD,
         "label_neighbors": int(neighbors.indices.shape[1]),
         "floored_gram_samples": floored,
     }
     return Outcome(notes, _warnings(floored, work.n))
+
+
+def _counted_exactly(
+    work: Work, columns: dict[str, np.ndarray]
+) -> tuple[dict[str, bool | float | None], dict[str, np.ndarray]]:
+    """The soft count over full gradients in place of that over features, and how the two agree."""
+    study, rows = work.study, np.flatnonzero(work.study.rows("valid"))
+    exact = np.full(work.n, np.nan, dtype=np.float32)
+    grams = study.rows("grams", rows)
+    exact[rows] = exact_soft_density(work.subject, stored_projection(study), rows, work.settings, grams)
+    agreement = rank_correlation(columns["soft_density"][rows], exact[rows])
+    facts = {"exact_density": True, "soft_density_spearman": agreement if np.isfinite(agreement) else None}
+    return facts, {**columns, "soft_density": exact, "soft_density_share": exact / work.n}
 
 
 def _floored_samples(work: Work) -> int:

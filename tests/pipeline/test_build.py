@@ -34,7 +34,8 @@ def test_every_setting_that_changes_results_changes_some_step():
     """And then all that follow from it; the others (device, batch size, engine) change none."""
     before = step_keys(Settings(), "fingerprint")
     other = {"dim": 7, "outputs": "all", "neighbors": 7, "limit": 7, "seed": 7, "calibration": 7, "coordinates": 7}
-    other |= {"shard_size": 7, "batch_size": 7, "device": "cpu", "engine": "ray"}
+    other |= {"shard_size": 7, "storage": "float16", "exact_density": True}
+    other |= {"batch_size": 7, "device": "cpu", "engine": "ray"}
     for one in fields(Settings):
         after = step_keys(replace(Settings(), **{one.name: other[one.name]}), "fingerprint")
         changed = {step for step in STEP_NAMES if before[step] != after[step]}
