@@ -31,7 +31,7 @@ def synthetic_study(
         made_up.class_pictures(classes) if thumbnails else np.zeros((classes * made_up.SHADES, 1, 1, 3), dtype=np.uint8)
     )
     inputs = _commit_previews(writer, world, pictures)
-    _commit_files(writer, "projection", {"projection.safetensors": b"made up"})
+    _commit_files(writer, "projection", {"projection.safetensors": b"made up"}, {"mode": "all"})
     features = made_up.features(world, classes)
     _commit_shards(writer, features)
     neighbors = _commit_neighbors(writer, world, inputs)
@@ -140,8 +140,8 @@ def _commit_shards(writer: StudyWriter, features: dict[str, np.ndarray]) -> None
     _commit_arrays(writer, "features", shards)
 
 
-def _commit_files(writer: StudyWriter, step: str, files: dict[str, bytes]) -> None:
+def _commit_files(writer: StudyWriter, step: str, files: dict[str, bytes], notes: dict) -> None:
     part = writer.part(step, step)
     for name, content in files.items():
         (part / name).write_bytes(content)
-    writer.commit(step, _record(step), step)
+    writer.commit(step, _record(step, notes), step)

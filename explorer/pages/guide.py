@@ -1,13 +1,13 @@
 """What each number means, what it assumes, and what it is not. The meanings are those of COLUMNS, said once."""
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 
 import streamlit as st
 
 from explorer.columns import COLUMNS
-from explorer.pages.state import page_header, plain
+from explorer.pages.measurement import show_measurement
+from explorer.pages.state import page_header
 from explorer.study.study import Study
 
 
@@ -99,23 +99,6 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
 }
 
-FIDELITY = {
-    "rmse": ("Typical error of a similarity", "A similarity shown as 0.80 is typically off by {value:.3f}."),
-    "recall_at_10": (
-        "Nearest ten that are right",
-        "Of the ten truly nearest samples, {tenths:.1f} stand among the ten shown, on average.",
-    ),
-    "soft_density_spearman": (
-        "Order of the soft counts",
-        "Rank correlation {value:.4f} with the exact counts: at 1 the order of samples is exactly right.",
-    ),
-    "pearson": ("Agreement of similarities", "Correlation {value:.4f} with the exact similarities; 1 is perfect."),
-    "spearman": (
-        "Order of similarities",
-        "Rank correlation {value:.4f} with the exact similarities; 1 is a perfect order.",
-    ),
-}
-
 
 def show(study: Study) -> None:
     """The page that explains the numbers."""
@@ -132,22 +115,12 @@ def show(study: Study) -> None:
                 st.header(title, anchor=False, divider="gray")
             for name, entry in entries.items():
                 _show_entry(name, entry)
-        _show_fidelity(study)
-        _show_coverage(study)
+        show_measurement(study)
 
 
 def explained_columns() -> set[str]:
     """Names of all columns that the guide has words for beyond their own help."""
     return {name for entries in SECTIONS.values() for name in entries}
-
-
-def coverage_in_words(coverage: dict[str, str]) -> list[str]:
-    """One sentence for each way in which parameters were measured, the most common first."""
-    sentences = []
-    for way, count in Counter(coverage.values()).most_common():
-        noun = "parameter tensor" if count == 1 else "parameter tensors"
-        sentences.append(f"{count:,} {noun}: {way}")
-    return sentences
 
 
 def _show_contents(present: dict[str, dict[str, Entry]]) -> None:
@@ -156,7 +129,10 @@ def _show_contents(present: dict[str, dict[str, Entry]]) -> None:
         if entries:
             links = " · ".join(f"[{_UNIT.sub('', COLUMNS[name].title)}](#{name})" for name in entries)
             lines.append(f"**{title}:** {links}")
-    lines.append("**[How exact the numbers are](#fidelity)** · **[Which parameters take part](#coverage)**")
+    lines.append(
+        "**[Which outputs are compared](#outputs)** · **[How exact the numbers are](#fidelity)** · "
+        "**[Which parameters take part](#coverage)**"
+    )
     st.markdown("  \n".join(lines))
 
 
@@ -198,37 +174,6 @@ def _show_entry(name: str, entry: Entry) -> None:
         st.markdown(f"**Assumes** {_lowered(entry.assumes)}")
     if entry.is_not:
         st.markdown(f"**Is not** {_lowered(entry.is_not)}")
-
-
-def _show_fidelity(study: Study) -> None:
-    st.header("How exact are the numbers of this study?", anchor="fidelity", divider="gray")
-    fidelity = study.fidelity
-    if not fidelity:
-        st.info("The fidelity of this study has not been measured: its build is not finished.", icon=":material/info:")
-        return
-    rows = fidelity.get("rows")
-    measured = f" on {rows:,} samples" if isinstance(rows, int) else ""
-    st.markdown(
-        "Whole gradients are too large to keep, so a study stores short features of them. They were compared with "
-        f"exact gradients{measured}:"
-    )
-    for name, (title, words) in FIDELITY.items():
-        value = fidelity.get(name)
-        if isinstance(value, int | float):
-            st.markdown(f"- **{title}** · {words.format(value=value, tenths=10 * value)}")
-
-
-def _show_coverage(study: Study) -> None:
-    st.header("Which parameters take part?", anchor="coverage", divider="gray")
-    coverage = study.manifest.coverage
-    if not coverage:
-        st.info("This study does not say yet which parameters were measured.", icon=":material/info:")
-        return
-    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in coverage_in_words(coverage)))
-    with st.expander("All parameters by name"):
-        st.dataframe(
-            {"parameter": list(coverage), "how its gradient was measured": list(coverage.values())}, hide_index=True
-        )
 
 
 def _lowered(sentence: str) -> str:

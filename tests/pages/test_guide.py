@@ -1,10 +1,14 @@
 """Laws of the guide: words are said once, for what the study has, and its own fidelity is read out."""
 
+from dataclasses import replace
+
 import pytest
 from pages.screen import as_regression, copied, damage, made_up_study, page, rewritten, words
 
 from explorer.columns import COLUMNS
-from explorer.pages.guide import coverage_in_words, explained_columns
+from explorer.pages.guide import explained_columns
+from explorer.pages.measurement import MODES, coverage_in_words
+from explorer.records import OUTPUT_MODES
 from explorer.study.study import Study
 from explorer.study.writer import StudyWriter
 
@@ -55,10 +59,37 @@ def test_an_unfinished_study_says_that_its_fidelity_is_unknown(folder, tmp_path)
     assert "has not been measured" in page("guide", path).info[0].value
 
 
+def test_every_way_to_choose_outputs_is_explained(folder, tmp_path):
+    """What one contrast for a thousand classes means is said where it was used, and only there."""
+    assert set(MODES) == set(OUTPUT_MODES) - {"auto"}
+    path = copied(folder, tmp_path / "study")
+    writer = StudyWriter.resume(path)
+    record = writer.manifest.steps["projection"]
+    writer.commit("projection", replace(record, notes={**record.notes, "mode": "contrast"}), None)
+    text = words(page("guide", path))
+    assert "right class against the rest" in text and "drawn with the probabilities" not in text
+
+
+def test_a_search_that_can_miss_says_how_much(folder, tmp_path):
+    """The measured recall stands on the page; an exhaustive search says that it was one."""
+    path = copied(folder, tmp_path / "study")
+    writer = StudyWriter.resume(path)
+    record = writer.manifest.steps["neighbors"]
+    for facts, expected in (
+        ({"index": "ivf-flat", "recall_at_10": 0.975, "recall_samples": 256}, "97.5%"),
+        ({"index": "flat"}, "compared with every other"),
+    ):
+        writer.commit("neighbors", replace(record, notes={**record.notes, "search": {"network": facts}}), None)
+        assert expected in words(page("guide", path))
+
+
 def test_coverage_counts_every_parameter_once():
     """Counts sum to the number of parameters, the most common way first."""
     coverage = {"a": "linear", "b": "linear", "c": "left out by the subject"}
-    assert coverage_in_words(coverage) == ["2 parameter tensors: linear", "1 parameter tensor: left out by the subject"]
+    assert coverage_in_words(coverage) == [
+        "2 parameter tensors: linear layers",
+        "1 parameter tensor: left out by the subject",
+    ]
 
 
 def test_the_study_may_have_no_samples_columns_to_explain(folder, tmp_path):

@@ -1,0 +1,133 @@
+"""The part of the guide that says how a study was measured: outputs, faithfulness, search and parameters."""
+
+from collections import Counter
+from typing import Any
+
+import streamlit as st
+
+from explorer.pages.state import plain
+from explorer.study.study import Study
+
+MODES = {
+    "all": "Each of the {count:,} outputs is differentiated by itself. Two samples are similar when moving any output "
+    "of one moves the same output of the other.",
+    "predicted": "One output of each sample is differentiated: that of the class the network predicts. Similarity says "
+    "whether the same training step strengthens both predictions; the other classes play no part.",
+    "contrast": "One number of each sample is differentiated: the output of its label minus the mean of all other "
+    "outputs, “right class against the rest”. It costs as much as a single output, however many classes there are. "
+    "Similarity says whether the same training step makes both samples more certainly what they are labeled; it no "
+    "longer tells which of the other classes gives way, and a wrong label takes part in it.",
+    "adversary": "One number of each sample is differentiated: the output of its label minus that of one other class, "
+    "drawn with the probabilities that the network gives to the others. Sums over many samples, such as the soft "
+    "count, see every likely confusion; a single similarity depends on the draw.",
+}
+FIDELITY = {
+    "rmse": ("Typical error of a similarity", "A similarity shown as 0.80 is typically off by {value:.3f}."),
+    "storage_rmse": ("Of that, rounding when stored", "Half-width numbers account for {value:.5f} of it."),
+    "recall_at_10": (
+        "Nearest ten that are right",
+        "Of the ten truly nearest samples, {tenths:.1f} stand among the ten shown, on average.",
+    ),
+    "soft_density_spearman": (
+        "Order of the soft counts",
+        "Rank correlation {value:.4f} with the exact counts: at 1 the order of samples is exactly right.",
+    ),
+    "pearson": ("Agreement of similarities", "Correlation {value:.4f} with the exact similarities; 1 is perfect."),
+    "spearman": (
+        "Order of similarities",
+        "Rank correlation {value:.4f} with the exact similarities; 1 is a perfect order.",
+    ),
+}
+WAYS = {
+    "linear": "linear layers",
+    "attention": "projections inside attention",
+    "convolution": "convolutions",
+    "scale": "norms and learned slopes",
+    "embedding": "embeddings",
+    "broadcast": "parameters shared by all samples, such as positions and class tokens",
+    "torch.func": "the general way of torch, sample by sample: slower, and as exact",
+}
+
+
+def show_measurement(study: Study) -> None:
+    """Four sections, each with an anchor of its own: outputs, fidelity, search, coverage."""
+    _show_outputs(study)
+    _show_fidelity(study)
+    _show_search(study)
+    _show_coverage(study)
+
+
+def coverage_in_words(coverage: dict[str, str]) -> list[str]:
+    """One sentence for each way in which parameters were measured, the most common first."""
+    sentences = []
+    for way, count in Counter(coverage.values()).most_common():
+        noun = "parameter tensor" if count == 1 else "parameter tensors"
+        sentences.append(f"{count:,} {noun}: {WAYS.get(way, way)}")
+    return sentences
+
+
+def _show_outputs(study: Study) -> None:
+    st.header("Which outputs are compared?", anchor="outputs", divider="gray")
+    notes = _notes(study, "projection")
+    if "mode" not in notes:
+        st.info("This study does not say yet which outputs were measured.", icon=":material/info:")
+        return
+    st.markdown(MODES[notes["mode"]].format(count=study.subject["outputs"]))
+    if study.task == "classification":
+        st.markdown(
+            "Networks with up to 16 outputs are measured with all of them, those with more, such as 1,000 classes, "
+            "with one contrast a sample; `--outputs` chooses otherwise."
+        )
+
+
+def _show_fidelity(study: Study) -> None:
+    st.header("How exact are the numbers of this study?", anchor="fidelity", divider="gray")
+    fidelity = study.fidelity
+    if not fidelity:
+        st.info("The fidelity of this study has not been measured: its build is not finished.", icon=":material/info:")
+        return
+    rows = fidelity.get("rows")
+    measured = f" on {rows:,} samples" if isinstance(rows, int) else ""
+    st.markdown(
+        "Whole gradients are too large to keep, so a study stores short features of them. They were compared with "
+        f"exact gradients{measured}:"
+    )
+    for name, (title, words) in FIDELITY.items():
+        value = fidelity.get(name)
+        if isinstance(value, int | float) and not (name == "storage_rmse" and value == 0):
+            st.markdown(f"- **{title}** · {words.format(value=value, tenths=10 * value)}")
+    if _notes(study, "statistics").get("exact_density"):
+        st.markdown("The soft counts of this study were taken over full gradients: they are exact.")
+
+
+def _show_search(study: Study) -> None:
+    found = _notes(study, "neighbors").get("search", {}).get("network")
+    if not found:
+        return
+    st.header("Were all samples searched?", anchor="search", divider="gray")
+    if found["index"] == "flat":
+        st.markdown("Yes: every sample was compared with every other, so no near one was missed.")
+        return
+    st.markdown(
+        f"With {study.n:,} samples, comparing all with all would take too long or too much memory. An index "
+        f"({plain(found['index'])}) looks where near samples are likely to be. Measured on "
+        f"{found['recall_samples']:,} samples of this study, it finds **{found['recall_at_10']:.1%}** of the ten "
+        "nearest by features."
+    )
+
+
+def _show_coverage(study: Study) -> None:
+    st.header("Which parameters take part?", anchor="coverage", divider="gray")
+    coverage = study.manifest.coverage
+    if not coverage:
+        st.info("This study does not say yet which parameters were measured.", icon=":material/info:")
+        return
+    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in coverage_in_words(coverage)))
+    with st.expander("All parameters by name"):
+        ways = [WAYS.get(way, way) for way in coverage.values()]
+        st.dataframe({"parameter": list(coverage), "how its gradient was measured": ways}, hide_index=True)
+
+
+def _notes(study: Study, step: str) -> dict[str, Any]:
+    record = study.manifest.steps.get(step)
+    return {} if record is None else record.notes
