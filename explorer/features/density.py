@@ -51,7 +51,8 @@ def exact_soft_density(
     counts = np.full(len(rows), np.nan)
     usable = np.flatnonzero(is_valid)
     if len(usable):
-        total = _sum_of_units(network, projection.mode, rows[usable], roots[usable], settings)
+        with network.full_precision():
+            total = _sum_of_units(network, projection.mode, rows[usable], roots[usable], settings)
         counts[usable] = _along(network, projection.mode, rows[usable], roots[usable], total, settings)
     return counts
 

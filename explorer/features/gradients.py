@@ -153,13 +153,14 @@ def collect_gradients(network: Network, inputs: Tensor, select: Select) -> Gradi
     Cost: one forward and c backward passes to the activations; memory: the inputs of all layers and c times their
     outputs. Parameters left to torch.func cost a further c backward passes.
     """
-    with torch.enable_grad(), _recording(network, len(inputs)) as (calls, embeddings):
-        outputs = network.output(inputs)
-    selection = select(outputs.detach())
-    if calls:
-        _fill(calls, torch.einsum("moc,mc->mo", selection, outputs))
-    names = [name for block in network.functional for name in block.parameters]
-    jacobians = functional_jacobians(network.model, network.subject.output, inputs, selection, names)
+    with network.full_precision():
+        with torch.enable_grad(), _recording(network, len(inputs)) as (calls, embeddings):
+            outputs = network.output(inputs)
+        selection = select(outputs.detach())
+        if calls:
+            _fill(calls, torch.einsum("moc,mc->mo", selection, outputs))
+        names = [name for block in network.functional for name in block.parameters]
+        jacobians = functional_jacobians(network.model, network.subject.output, inputs, selection, names)
     embedding = embeddings[-1] if embeddings else outputs.detach()
     return Gradients(network, outputs.detach(), selection, embedding, calls, jacobians)
 
@@ -174,9 +175,10 @@ def verified(network: Network, inputs: Tensor) -> Network:
     if not network.layers:
         return network
     names = [name for layer in network.layers for name in layer.parameters]
-    with torch.no_grad():
-        selection = _mixed(network.output(inputs))
-    truth = plain_jacobians(network.model, network.subject.output, inputs, selection, names)
+    with network.full_precision():
+        with torch.no_grad():
+            selection = _mixed(network.output(inputs))
+        truth = plain_jacobians(network.model, network.subject.output, inputs, selection, names)
     try:
         found = collect_gradients(replace(network, functional=()), inputs, _mixed)
         wrong = {layer.name for layer in network.layers if not _agrees(layer, found, truth)}
