@@ -29,7 +29,10 @@ __all__ = sorted([*_PLACES, "open_study"])  # noqa: PLE0604
 
 
 def open_study(path: "str | Path") -> "Study":
-    """Open a study, ready to answer also what needs its network (`exact_similarity`), which is loaded only then.
+    """Open a study, ready to answer also what needs its network, which is loaded only then.
+
+    That is `exact_similarity`, `exact_neighbors`, `layer_shares` and `similarity_gradient`. A subject of the user's own
+    file is loaded by running that file: open only studies that you trust.
 
     Raises:
         StudyNotFound: there is no study at path.
@@ -37,13 +40,25 @@ def open_study(path: "str | Path") -> "Study":
     """
     from explorer.study.study import Study
 
-    return Study.open(path, exact=_exact_similarity)
+    return Study.open(path, exact=_exact_similarity, shares=_layer_shares, slopes=_similarity_gradient)
 
 
 def _exact_similarity(study: "Study", rows_a: "np.ndarray", rows_b: "np.ndarray") -> "np.ndarray":
     from explorer.pipeline.exact import exact_similarity
 
     return exact_similarity(study, rows_a, rows_b)
+
+
+def _layer_shares(study: "Study", row_a: int, row_b: int) -> "tuple[list[str], np.ndarray]":
+    from explorer.pipeline.exact import layer_shares
+
+    return layer_shares(study, row_a, row_b)
+
+
+def _similarity_gradient(study: "Study", row_a: int, row_b: int) -> "np.ndarray":
+    from explorer.pipeline.exact import similarity_gradient
+
+    return similarity_gradient(study, row_a, row_b)
 
 
 def __getattr__(name: str) -> Any:

@@ -23,10 +23,10 @@ BLOCK_FLOATS = 2**23
 
 def pair_kernels(first: Gradients, second: Gradients) -> Tensor:
     """Inner products of all full gradients of two batches (the paper's K for every pair), [m, c, m', c]."""
-    return sum(_layer_kernels(first, second, block) for block in first.network.blocks)
+    return sum(layer_kernels(first, second, block) for block in first.network.blocks)
 
 
-def _layer_kernels(first: Gradients, second: Gradients, block: Block) -> Tensor:
+def layer_kernels(first: Gradients, second: Gradients, block: Block) -> Tensor:
     """One block's share of the inner products, [m, c, m', c], by the cheaper of two ways."""
     positions = (first.positions(block), second.positions(block))
     if None not in positions:

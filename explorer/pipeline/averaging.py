@@ -82,7 +82,7 @@ class _Shard:
 def _shards(study: Study, projection: Projection) -> Iterator[_Shard]:
     for start in range(0, study.n, study.settings.shard_size):
         rows = np.arange(start, min(start + study.settings.shard_size, study.n))
-        units, grams = (torch.from_numpy(study.rows(name, rows)) for name in ("units", "grams"))
+        units, grams = (torch.from_numpy(study.rows(name, rows)).float() for name in ("units", "grams"))
         yield _Shard(torch.from_numpy(rows), projection.expand(units, grams))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from explorer.errors import ExplorerError, SettingsError, StudyMismatch
 from explorer.pipeline.engines import Engine, engine_named
-from explorer.pipeline.exact import exact_similarity
+from explorer.pipeline.exact import exact_similarity, layer_shares, similarity_gradient
 from explorer.pipeline.features import measure_fidelity, write_features, write_projection
 from explorer.pipeline.first import first_manifest
 from explorer.pipeline.folder import opened_folder, settings_for
@@ -94,8 +94,9 @@ def build(
         StudyError: the folder cannot be written, holds something else, or another build is at work on it.
         StudyMismatch: the folder holds a study of another subject or of other settings, or is damaged.
 
-    Cost: about c + 1 passes over the data, and the neighbor search, O(n^2 d). Memory does not grow with n except for
-    the unit features, 4 n d bytes, and the inputs, at most 16 KiB a sample, while neighbors are searched.
+    Cost: about c + 1 passes over the data, and the neighbor search, O(n^2 d) up to 131,072 samples, O(n^1.5 d) beyond.
+    Memory: at most 1 GiB of features while all pairs are compared, n d bytes while an index is searched, and some
+    hundred bytes a sample for its columns and neighbors.
     """
     folder = Path(path)
     settings = settings_for(folder) if settings is None else settings
@@ -106,7 +107,8 @@ def build(
         watched = ProgressFile(folder)
         with _reported(watched):
             _run_missing(writer, subject, settings, redo, engine, [watched, *([progress] if progress else [])])
-    study = Study.open(folder, exact=partial(exact_similarity, subject=subject))
+    asked = {"exact": exact_similarity, "shares": layer_shares, "slopes": similarity_gradient}
+    study = Study.open(folder, **{name: partial(answer, subject=subject) for name, answer in asked.items()})
     study.verify()
     return study
 

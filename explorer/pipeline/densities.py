@@ -1,40 +1,84 @@
-"""Density columns: how many samples each one counts as, and how far its features can be trusted."""
+"""Density columns: how many samples each one counts as, and how far its features can be trusted.
+
+Features are read block by block, in one pass for a sum and in pairs of blocks for a count; never all at once.
+"""
+
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from explorer.pipeline.blocks import UnitBlocks, row_blocks
 from explorer.similarity import hard_density, soft_density
 from explorer.study.study import Study
 
 HARD_THRESHOLD = 0.9
 """A similarity above this counts as a neighbor in the hard count."""
-CHUNK_ROWS = 4096
+COUNTED_SAMPLES = 2**17
+"""Up to so many samples the hard count is exact: its time grows with the square of their number."""
+SAMPLED = 2**16
+"""Beyond, crowds are counted among so many samples."""
 
 
 def density_columns(study: Study) -> dict[str, np.ndarray]:
     """Columns soft_density, soft_density_share, hard_density, gradient_norm and captured_energy.
 
     Both counts are of the similarities that the study shows: a sample counts as one for itself, also where its
-    features see only part of its gradient.
+    features see only part of its gradient. See density_facts for how the hard count was made.
 
-    Cost: time O(n d) for the soft count and O(n^2 d) for the hard one.
+    Cost: time O(n d) for the soft count; for the hard one O(n m d) with m samples that have more neighbors above the
+    threshold than are stored. Memory O(n) and two blocks.
     """
-    units, known = torch.from_numpy(study.rows("units")), torch.from_numpy(study.rows("valid"))
-    energy = units.double().square().sum(1)
-    soft = soft_density(units, total=units.double().sum(0), whole_self=True)
+    known = torch.from_numpy(study.rows("valid"))
+    total = sum(units.double().sum(0) for units in UnitBlocks(study))
+    soft, energy, norms = torch.empty(study.n), torch.empty(study.n), torch.empty(study.n)
+    for rows, units in zip(row_blocks(study.n), UnitBlocks(study), strict=True):
+        soft[rows] = soft_density(units, total=total, whole_self=True)
+        energy[rows] = units.double().square().sum(1).float()
+        traces = np.trace(study.rows("grams", rows), axis1=1, axis2=2, dtype=np.float64)
+        norms[rows] = torch.from_numpy(traces).sqrt().float()
     columns = {
         "soft_density": soft,
         "soft_density_share": soft / study.n,
-        "hard_density": hard_density(units, HARD_THRESHOLD) + (energy <= HARD_THRESHOLD),
-        "gradient_norm": _squared_norms(study).sqrt(),
+        "hard_density": _hard_counts(study),
+        "gradient_norm": norms,
         "captured_energy": energy,
     }
     return {name: values.masked_fill(~known, torch.nan).float().numpy() for name, values in columns.items()}
 
 
-def _squared_norms(study: Study) -> Tensor:
-    """Squared size of each sample's gradient, all outputs together, [n] float64."""
-    blocks = (np.arange(start, min(start + CHUNK_ROWS, study.n)) for start in range(0, study.n, CHUNK_ROWS))
-    traces = (np.trace(study.rows("grams", rows), axis1=1, axis2=2, dtype=np.float64) for rows in blocks)
-    return torch.from_numpy(np.concatenate(list(traces)))
+def density_facts(study: Study) -> dict[str, Any]:
+    """How the hard count was made: hard_density_is_exact, and among how many samples crowds were counted."""
+    is_found = study.manifest.steps["neighbors"].notes.get("search", {}).get("network", {}).get("index", "flat")
+    is_counted = study.n <= COUNTED_SAMPLES
+    return {
+        "hard_density_is_exact": is_found == "flat" and is_counted,
+        "hard_density_counted_among": study.n if is_counted else SAMPLED,
+    }
+
+
+def _hard_counts(study: Study) -> Tensor:
+    """[n] samples above the threshold, itself included.
+
+    Whoever has fewer of them than neighbors are stored has all of them stored; only the others are compared with all
+    samples, or with an evenly spaced part of them, in proportion.
+    """
+    counts = torch.empty(study.n)
+    stored = study.array("neighbors/network/similarities")
+    for rows in row_blocks(study.n):
+        counts[rows] = 1 + torch.from_numpy((stored[rows] > HARD_THRESHOLD).sum(1)).float()
+    crowded = np.flatnonzero(counts.numpy() > stored.shape[1])
+    if not len(crowded):
+        return counts
+    is_exact = study.n <= COUNTED_SAMPLES
+    others = np.arange(study.n) if is_exact else np.linspace(0, study.n - 1, SAMPLED).astype(np.int64)
+    above = torch.zeros(len(crowded))
+    for places, units in zip(row_blocks(len(crowded)), UnitBlocks(study, crowded), strict=True):
+        own = units.square().sum(1) > HARD_THRESHOLD
+        for near in UnitBlocks(study, others):
+            above[places] += hard_density(units, HARD_THRESHOLD, others=near)
+        # A sample that compares with itself counts itself, unless its features see too little of its gradient.
+        above[places] -= (own & torch.from_numpy(np.isin(crowded[places], others))).float()
+    counts[crowded] = (1 + above * (1 if is_exact else (study.n - 1) / (SAMPLED - 1))).clamp(min=stored.shape[1] + 1)
+    return counts

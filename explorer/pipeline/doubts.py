@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from explorer.pipeline.answers import Answers
+from explorer.pipeline.blocks import UnitBlocks
 from explorer.records import Neighbors
 from explorer.similarity import (
     given_label_loss,
@@ -23,9 +24,9 @@ from explorer.study.study import Study
 def doubt_columns(study: Study, answers: Answers, neighbors: Neighbors) -> dict[str, np.ndarray]:
     """Column label_variance, and suspicion with its reasons; samples without a gradient have nan (class -1).
 
-    Cost: time O(n d^2 + d^3), memory O(n d).
+    Cost: time O(n d^2 + d^3), memory O(n classes) and one block of features.
     """
-    units = torch.from_numpy(study.rows("units"))
+    units = UnitBlocks(study)
     reasons = _class_doubts if answers.task == "classification" else _target_doubts
     columns = {"label_variance": label_variance(answers.labels, neighbors), **reasons(units, answers, neighbors)}
     return {
@@ -34,7 +35,7 @@ def doubt_columns(study: Study, answers: Answers, neighbors: Neighbors) -> dict[
     }
 
 
-def _class_doubts(units: Tensor, answers: Answers, neighbors: Neighbors) -> dict[str, Tensor]:
+def _class_doubts(units: UnitBlocks, answers: Answers, neighbors: Neighbors) -> dict[str, Tensor]:
     labels = answers.labels
     posterior = label_posterior(units, labels, answers.classes, valid=answers.valid)
     suggested, probability = suggested_labels(posterior)
@@ -48,7 +49,7 @@ def _class_doubts(units: Tensor, answers: Answers, neighbors: Neighbors) -> dict
     }
 
 
-def _target_doubts(units: Tensor, answers: Answers, neighbors: Neighbors) -> dict[str, Tensor]:
+def _target_doubts(units: UnitBlocks, answers: Answers, neighbors: Neighbors) -> dict[str, Tensor]:
     residual = target_residual(units, answers.labels, valid=answers.valid)
     return {"suspicion": rank_share(residual), "target_residual": residual}
 

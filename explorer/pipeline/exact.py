@@ -1,16 +1,31 @@
-"""Questions to a finished study that need its network again: exact similarities, and fidelity on more rows."""
+"""Questions to a finished study that need its network again: what full gradients say, and fidelity on more rows."""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
-from explorer import features
 from explorer.errors import StudyError, StudyMismatch
+from explorer.features import attribution, exact
 from explorer.pipeline.features import stored_projection, told_fidelity
 from explorer.study.study import Study
 from explorer.subjects import Subject, load_subject
 
+KEPT = 2
+"""Subjects that stay loaded, so that a second question does not wait for the network again."""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A subject by where it is loaded from and what it must be; equal for every opening of the same study."""
+
+    reference: str
+    fingerprint: str
+    study: Study = field(compare=False)
+
 
 def measured_subject(study: Study) -> Subject:
-    """The subject that a study was made of, loaded again.
+    """The subject that a study was made of, loaded again; the last KEPT of a process stay loaded.
 
     Raises:
         StudyError: it was passed as a Python object, which only Python can pass again.
@@ -23,7 +38,13 @@ def measured_subject(study: Study) -> Subject:
             "Build from a function with `python -m explorer build path/to/file.py:function`, or ask the study that "
             "explorer.build returned."
         )
-    return checked_subject(study, load_subject(reference))
+    return _loaded(_Wanted(reference, study.subject["fingerprint"], study))
+
+
+@lru_cache(maxsize=KEPT)
+def _loaded(wanted: _Wanted) -> Subject:
+    # Checked in here: a subject that has changed is not kept, so that restoring it helps at once.
+    return checked_subject(wanted.study, load_subject(wanted.reference))
 
 
 def checked_subject(study: Study, subject: Subject) -> Subject:
@@ -50,7 +71,40 @@ def exact_similarity(
     Cost: loads the network; one backward pass a row and output, and O(a b) inner products layer by layer.
     """
     subject = measured_subject(study) if subject is None else subject
-    return features.exact_similarity(subject, stored_projection(study), rows_a, rows_b, study.settings)
+    return exact.exact_similarity(subject, stored_projection(study), rows_a, rows_b, study.settings)
+
+
+def layer_shares(study: Study, row_a: int, row_b: int, subject: Subject | None = None) -> tuple[list[str], np.ndarray]:
+    """What each layer adds to the exact k^C of two samples: names [l], and shares [l] float64 that add up to it.
+
+    Args:
+        study: a study whose projection is done.
+        row_a: the one sample.
+        row_b: the other.
+        subject: what the study was made of; loaded by its reference when left out.
+
+    Cost: loads the network; one backward pass for either row and each output.
+    """
+    subject = measured_subject(study) if subject is None else subject
+    return attribution.layer_shares(subject, stored_projection(study), row_a, row_b, study.settings)
+
+
+def similarity_gradient(study: Study, row_a: int, row_b: int, subject: Subject | None = None) -> np.ndarray:
+    """The derivative of the exact k^C of two samples by the first one's input, float32 in the input's shape.
+
+    Args:
+        study: a study whose projection is done.
+        row_a: the sample whose input is varied.
+        row_b: the sample that it is compared with.
+        subject: what the study was made of; loaded by its reference when left out.
+
+    Raises:
+        EngineError: the inputs are not floating point, or the network cannot be differentiated twice.
+
+    Cost: loads the network; one double backward pass for each output.
+    """
+    subject = measured_subject(study) if subject is None else subject
+    return attribution.similarity_gradient(subject, stored_projection(study), row_a, row_b, study.settings)
 
 
 def measured_fidelity(study: Study, rows: int) -> dict[str, float | int | None]:

@@ -4,13 +4,15 @@ Samples without a usable gradient get nan and are left out of every sum; the sum
 the samples that the network was trained on.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from explorer.features import exact_soft_density, rank_correlation
 from explorer.pipeline.answers import Answers, answer_columns
 from explorer.pipeline.averaging import averaging_columns
-from explorer.pipeline.densities import HARD_THRESHOLD, density_columns
+from explorer.pipeline.densities import HARD_THRESHOLD, density_columns, density_facts
 from explorer.pipeline.doubts import doubt_columns
 from explorer.pipeline.features import stored_projection
 from explorer.pipeline.neighbors import network_neighbors
@@ -28,15 +30,16 @@ def write_statistics(work: Work) -> Outcome:
     averaged, facts = averaging_columns(study, stored_projection(study), answers, work.meter.advance)
     for name, values in {**columns, **averaged}.items():
         np.save(work.part / f"{name}.npy", values)
-    floored = _floored_samples(work)
+    floored, counting = _floored_samples(work), density_facts(study)
     notes = {
         **facts,
         **counted,
+        **counting,
         "threshold": HARD_THRESHOLD,
         "label_neighbors": int(neighbors.indices.shape[1]),
         "floored_gram_samples": floored,
     }
-    return Outcome(notes, _warnings(floored, work.n))
+    return Outcome(notes, [*_floored_words(floored, work.n), *_counting_words(counting, work.n)])
 
 
 def _counted_exactly(
@@ -60,10 +63,19 @@ def _floored_samples(work: Work) -> int:
     return sum(counts)
 
 
-def _warnings(floored: int, n: int) -> list[str]:
+def _floored_words(floored: int, n: int) -> list[str]:
     if not floored:
         return []
     return [
         f"{floored} of {n} samples have outputs whose gradients nearly depend on each other; "
         "their similarities compare only the directions in which their outputs can move independently."
+    ]
+
+
+def _counting_words(counting: dict[str, Any], n: int) -> list[str]:
+    if counting["hard_density_counted_among"] == n:
+        return []
+    return [
+        f"Hard counts of crowded samples are estimates: taken among {counting['hard_density_counted_among']} of {n} "
+        "samples, in proportion."
     ]

@@ -9,7 +9,10 @@ Tensors in, tensors out; float64 in, float64 out; no disk, no screen. The order 
     leverage    the same for the ridge regression that mimics the network
     ridge       unit features -> what all other samples say about each one
     suspicion   unit features and labels -> which labels to doubt
-    neighbors   unit features -> Neighbors (numpy and FAISS, no torch)
+    distinct    unit features -> samples that share a row
+    search      distinct unit features -> the most similar ones, exactly
+    approximate the same by an index, for more samples than can all be compared
+    neighbors   unit features -> Neighbors (these four: numpy and FAISS, no torch)
     agreement   Neighbors and labels -> how far neighbors agree
     layout      Neighbors -> a map (numpy and UMAP, no torch)
 
@@ -55,8 +58,8 @@ _NAMES = {
         "given_label_loss",
     ),
     "agreement": ("neighbor_votes", "neighbor_disagreement", "label_variance"),
-    "neighbors": ("find_neighbors", "unit_rows", "make_index", "save_index", "load_index"),
-    "layout": ("lay_out", "principal_coordinates"),
+    "neighbors": ("find_neighbors", "find_stored_neighbors", "unit_rows"),
+    "layout": ("lay_out", "principal_coordinates", "stored_principal_coordinates"),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 

@@ -7,6 +7,7 @@ from scipy.sparse import coo_array, csr_array
 
 from explorer.errors import ShapeError
 from explorer.records import Neighbors
+from explorer.similarity.distinct import Read, blocks
 
 _BISECTIONS = 64
 _SPREAD = 1.0
@@ -68,20 +69,51 @@ def principal_coordinates(units: np.ndarray) -> np.ndarray:
     Returns:
         [n, 2] float32; nan for rows that were left out, 0 where there is no second direction.
 
-    Cost: time O(n d² + d³), memory O(n d).
+    Cost: time O(n d² + d³), memory O(n + d²).
     """
-    usable = np.isfinite(units).all(axis=1) & units.any(axis=1)
-    coordinates = np.full((len(units), 2), np.nan, dtype=np.float32)
-    if usable.any():
-        centered = units[usable].astype(np.float64)
-        centered -= centered.mean(axis=0)
-        directions = np.linalg.eigh(centered.T @ centered)[1][:, ::-1][:, :2]
-        # eigh leaves the sign of a direction open; the largest entry is made positive so that maps do not flip.
-        largest = np.abs(directions).argmax(axis=0)
-        directions = directions * np.sign(directions[largest, np.arange(directions.shape[1])])
+    return stored_principal_coordinates(lambda rows: units[rows], len(units), units.shape[1])
+
+
+def stored_principal_coordinates(read: Read, count: int, width: int) -> np.ndarray:
+    """As principal_coordinates, for features that are read from where they are stored, twice.
+
+    Args:
+        read: gives the rows of row numbers.
+        count: n, how many samples there are.
+        width: d, the columns of a row.
+
+    Cost: time O(n d² + d³), memory O(n + d²) and one block.
+    """
+    usable = np.zeros(count, dtype=bool)
+    origin, total, second = None, np.zeros(width), np.zeros((width, width))
+    for rows in blocks(count, width):
+        values = read(rows).astype(np.float64)
+        usable[rows] = np.isfinite(values).all(axis=1) & values.any(axis=1)
+        values = values[usable[rows]]
+        if origin is None and len(values):
+            origin = values[0].copy()  # sums of differences from a sample keep digits that sums of samples lose
+        if len(values):
+            values -= origin
+            total += values.sum(axis=0)
+            second += values.T @ values
+    coordinates = np.full((count, 2), np.nan, dtype=np.float32)
+    if origin is not None:
+        mean = total / usable.sum()
+        directions = _leading(second - usable.sum() * np.outer(mean, mean))
         coordinates[usable] = 0.0
-        coordinates[usable, : directions.shape[1]] = centered @ directions
+        for rows in blocks(count, width):
+            kept = usable[rows]
+            centered = read(rows)[kept].astype(np.float64) - origin - mean
+            coordinates[rows[kept], : directions.shape[1]] = centered @ directions
     return coordinates
+
+
+def _leading(second: np.ndarray) -> np.ndarray:
+    """[d, 2] or [d, 1] the directions in which most lies."""
+    directions = np.linalg.eigh(second)[1][:, ::-1][:, :2]
+    # eigh leaves the sign of a direction open; the largest entry is made positive so that maps do not flip.
+    largest = np.abs(directions).argmax(axis=0)
+    return directions * np.sign(directions[largest, np.arange(directions.shape[1])])
 
 
 def _starting_points(

@@ -1,45 +1,44 @@
-"""The most similar samples of each sample: exact inner products by FAISS. numpy only, no torch."""
+"""The most similar samples of each sample, exact or, for very many, by an index. numpy and FAISS only, no torch."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.errors import ShapeError, StudyMismatch, StudyNotFound
+from explorer.errors import ShapeError
 from explorer.records import Neighbors
+from explorer.similarity.approximate import ListIndex
+from explorer.similarity.distinct import Groups, Read, blocks, float_rows, usable_rows
+from explorer.similarity.search import chunk_rows, exact_best, flat_index
 
 if TYPE_CHECKING:
     import faiss
 
-_MARGIN = 16
-"""Candidates fetched beyond those asked for, so that float32 rounding inside FAISS cannot push a true neighbor out."""
+EXACT_SAMPLES = 2**17
+"""Up to so many different samples all pairs are compared: their number grows with the square."""
+EXACT_BYTES = 2**30
+"""At most so many bytes of features are held in memory to compare all pairs."""
+_ANSWERED = 2**15  # samples whose answers are copied at a time
 
-_ROUNDING = 5e-7
-"""Similarities closer than this may be in any order in FAISS."""
-
-_CHUNK = 256
-_CHUNK_VALUES = 2**23  # candidates of a chunk, in float32 and in float64: about 100 MB
+Answers = Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]
+"""Groups [g], and for each the best samples and their similarities, [g, k + 1]."""
 
 
 def find_neighbors(
-    units: np.ndarray,
-    k: int,
-    *,
-    queries: np.ndarray | None = None,
-    valid: np.ndarray | None = None,
-    index: "faiss.Index | None" = None,
+    units: np.ndarray, k: int, *, queries: np.ndarray | None = None, valid: np.ndarray | None = None
 ) -> Neighbors:
     """The k most similar samples of each sample, best first, the sample itself left out.
 
-    Exact: the similarities of the candidates are computed again in float64. Equal similarities are ordered by row, and
-    of more equals than there is place for the first rows stay. Duplicates of a sample are its neighbors, itself never.
+    Exact: FAISS names candidates, whose similarities are computed again in float64. Equal similarities are ordered by
+    row, and of more equals than there is place for the first rows stay. Duplicates of a sample are its neighbors,
+    itself never.
 
     Args:
         units: [n, d] unit rows (see unit_features), or shorter ones; converted to float32. Not modified.
         k: how many neighbors, at least 1. Places beyond the samples that exist hold -1 and nan.
         queries: [m, d] unit rows of new inputs to find the neighbors of; None asks for the samples themselves.
         valid: [n] bool, the samples that can be neighbors and have some; None takes those that are finite and not zero.
-        index: what make_index or load_index gave for these units; None makes it.
 
     Returns:
         Neighbors [n, k], or [m, k] for queries. A sample that is not valid has index -1 and similarity nan.
@@ -47,30 +46,101 @@ def find_neighbors(
     Raises:
         ShapeError: units or queries are not [n, d], not finite where valid, or longer than 1; or k is below 1.
 
-    Cost: time O(n m d), memory O(n d) beyond the input.
+    Cost: time O(n m d), at most the time of the matrix product and a quarter; memory of the result and, where units
+    are not float32 or some are equal or not valid, of one copy of them.
     Paper: nearest neighbors under k^C.
 
     >>> find_neighbors(np.eye(2)[[0, 1, 0]], k=2).indices.tolist()
     [[2, 1], [0, 2], [0, 1]]
     """
-    units, usable = _checked(units, valid, "units")
-    asked, answerable = (units, usable) if queries is None else _checked(queries, None, "queries")
+    units = _checked(units, "units")
+    asked = units if queries is None else _checked(queries, "queries")
     if k < 1 or asked.shape[1] != units.shape[1]:
         raise ShapeError(
             f"find_neighbors needs k of at least 1 and queries with the {units.shape[1]} columns of units, found "
             f"k = {k} and {asked.shape[1]} columns. Ask for more neighbors, or take both from one study."
         )
-    own = np.arange(len(units)) if queries is None else np.full(len(asked), -1)
-    index = make_index(units, usable) if index is None else index
-    indices = np.full((len(asked), k), -1, dtype=np.int64)
-    similarities = np.full((len(asked), k), np.nan, dtype=np.float32)
-    chunk = max(1, min(_CHUNK, _CHUNK_VALUES // ((k + 1 + _MARGIN) * units.shape[1])))
-    for start in range(0, len(asked), chunk):
-        rows = start + np.flatnonzero(answerable[start : start + chunk])
-        if len(rows) and index.ntotal:
-            best, values = _nearest(asked[rows], own[rows], units, usable, index, k)
-            indices[rows, : best.shape[1]], similarities[rows, : best.shape[1]] = best, values
-    return Neighbors(indices, similarities)
+    groups = Groups.of(lambda rows: units[rows], len(units), units.shape[1], valid=valid)
+    pool = units if len(groups) == len(units) else units[groups.first]
+    if queries is None:
+        return _handed_out(_compared(pool, groups, k), groups, len(units), k)
+    found = _nobody(len(asked), k)
+    answerable = usable_rows(asked, None, "queries") if len(groups) else np.empty(0, dtype=np.int64)
+    for rows in _chunks(answerable, k):
+        found.indices[rows], found.similarities[rows] = exact_best(asked[rows], pool, groups, k)
+    return found
+
+
+def find_stored_neighbors(
+    read: Read,
+    count: int,
+    width: int,
+    k: int,
+    *,
+    valid: np.ndarray | None = None,
+    seed: int = 0,
+    most: int = EXACT_SAMPLES,
+    memory: int | None = None,
+    advance: Callable[[int], None] = lambda answered: None,
+    keep: "Callable[[faiss.Index], None] | None" = None,
+) -> tuple[Neighbors, dict[str, Any]]:
+    """As find_neighbors, for features that are read from where they are stored; approximate beyond a bound.
+
+    Exact as long as all pairs can be compared and one copy of the features fits. Beyond, candidates come from a FAISS
+    index that is built from blocks, and are ranked by the stored features; how many of the ten nearest are found is
+    measured on samples that played no part in choosing how far to look.
+
+    Args:
+        read: gives unit rows, or shorter ones, of row numbers.
+        count: n, how many samples there are.
+        width: d, the columns of a row.
+        k: how many neighbors, at least 1.
+        valid: as in find_neighbors.
+        seed: chooses the samples that the index is trained and measured on.
+        most: how many different samples are compared pair by pair.
+        memory: bytes that one copy of the features may take; None takes EXACT_BYTES, or half of what is free if that
+            is less.
+        advance: is told how many samples are answered.
+        keep: is given a FAISS index by inner product of all usable samples under their row numbers, to write it down;
+            None makes none. A flat one is read in anew.
+
+    Returns:
+        neighbors: [n, k].
+        facts: index (flat: exact; ivf-sq8: approximate), distinct (how many different samples), recall_at_10 (1 for
+            flat), and for ivf-sq8 lists, probes (lists looked into for a sample) and recall_samples.
+
+    Raises:
+        ShapeError: as find_neighbors.
+
+    Cost: flat: time O(n² d), memory 4 n d bytes and the result. ivf-sq8: time O(n² d probes / lists), memory n d bytes
+    and the result.
+    """
+    groups = Groups.of(read, count, width, valid=valid)
+    memory = min(EXACT_BYTES, available_memory() // 2) if memory is None else memory
+    if len(groups) < 2 or (len(groups) <= most and 4 * len(groups) * width <= memory):
+        pool = _read_pool(read, groups, width)
+        found = _handed_out(_compared(pool, groups, k), groups, count, k, advance)
+        if keep is not None:
+            del pool
+            keep(flat_index(read, np.sort(groups.members), width))
+        return found, {"index": "flat", "distinct": len(groups), "recall_at_10": 1.0}
+    index = ListIndex.of(read, groups, width, seed)
+    index.tune(k + 1, seed)
+    found = _handed_out(index.answers(k + 1), groups, count, k, advance)
+    if keep is not None:
+        keep(index.complete())
+    return found, {"index": "ivf-sq8", "distinct": len(groups), **index.facts}
+
+
+def available_memory() -> int:
+    """Bytes that this machine can still give: what Linux says, elsewhere half of all there is."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            lines = dict(line.split(":", 1) for line in file)
+        return 1024 * int(lines["MemAvailable"].split()[0])
+    except (OSError, KeyError):
+        known = hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2 if known else 2 * EXACT_BYTES
 
 
 def unit_rows(values: np.ndarray) -> np.ndarray:
@@ -94,107 +164,49 @@ def unit_rows(values: np.ndarray) -> np.ndarray:
     return (values / np.where(length > 0, length, 1.0)).astype(np.float32)
 
 
-def make_index(units: np.ndarray, valid: np.ndarray | None = None) -> "faiss.Index":
-    """FAISS index of the valid samples by inner product, exact; its ids are row numbers."""
-    import faiss
-
-    units, usable = _checked(units, valid, "units")
-    index = faiss.IndexIDMap(faiss.IndexFlatIP(units.shape[1]))
-    rows = np.flatnonzero(usable)
-    if len(rows):
-        index.add_with_ids(units[rows], rows)
-    return index
+def _compared(pool: np.ndarray, groups: Groups, k: int) -> Answers:
+    """All groups against all, by the rows in pool."""
+    for part in _chunks(np.arange(len(groups)), k + 1):
+        yield part, *exact_best(pool[part[0] : part[-1] + 1], pool, groups, k + 1)
 
 
-def save_index(index: "faiss.Index", path: Path) -> None:
-    """Write an index to a file, in FAISS's own format."""
-    import faiss
-
-    faiss.write_index(index, str(path))
+def _chunks(rows: np.ndarray, count: int) -> Iterator[np.ndarray]:
+    size = chunk_rows(count)
+    return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
-def load_index(path: Path) -> "faiss.Index":
-    """Read an index that save_index wrote.
-
-    Raises:
-        StudyNotFound: there is no file.
-        StudyMismatch: it is not a FAISS index, or damaged.
-    """
-    import faiss
-
-    if not Path(path).is_file():
-        raise StudyNotFound(f"expected an index at {path}, found no file. Build the study's neighbors first.")
-    try:
-        return faiss.read_index(str(path))
-    except RuntimeError as error:
-        raise StudyMismatch(
-            f"expected a FAISS index at {path}, found something that FAISS cannot read. Build the neighbors again."
-        ) from error
-
-
-def _nearest(
-    asked: np.ndarray, own: np.ndarray, units: np.ndarray, usable: np.ndarray, index: "faiss.Index", k: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and similarities [m, at most k] of valid queries."""
-    fetched = min(k + 1 + _MARGIN, index.ntotal)
-    candidates = np.sort(index.search(asked, fetched)[1], axis=1)
-    values = _similarities(asked, units, candidates)
-    furthest = values.min(axis=1)
-    best, values = _ranked(candidates, values, own, k)
-    undecided = np.flatnonzero(values[:, -1] - furthest <= _ROUNDING)
-    if fetched < index.ntotal and len(undecided):
-        candidates = _first_of_equals(asked[undecided], units, np.flatnonzero(usable), k + 1)
-        again = _similarities(asked[undecided], units, candidates)
-        best[undecided], values[undecided] = _ranked(candidates, again, own[undecided], k)
-    return best, values
+def _handed_out(
+    answers: Answers, groups: Groups, count: int, k: int, advance: Callable[[int], None] = lambda answered: None
+) -> Neighbors:
+    """Neighbors [n, k]: every sample gets the answer of its group, without itself."""
+    found = _nobody(count, k)
+    answered = 0
+    for part, samples, similarities in answers:
+        places, members = groups.samples_of(part)
+        for start in range(0, len(members), _ANSWERED):
+            rows, place = members[start : start + _ANSWERED], places[start : start + _ANSWERED]
+            others = samples[place] != rows[:, None]
+            others[:, -1] &= ~others.all(axis=1)  # k + 1 others: one too many
+            found.indices[rows] = samples[place][others].reshape(-1, k)
+            found.similarities[rows] = similarities[place][others].reshape(-1, k)
+        answered += len(members)
+        advance(answered)
+    return found
 
 
-def _ranked(candidates: np.ndarray, values: np.ndarray, own: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k best of candidates in rising order, by similarity and then by row, without the query itself."""
-    values = np.where(candidates == own[:, None], np.float32(-np.inf), values)
-    order = np.argsort(-values, axis=1, kind="stable")[:, :k]
-    best, values = np.take_along_axis(candidates, order, axis=1), np.take_along_axis(values, order, axis=1)
-    missing = np.isneginf(values)
-    return np.where(missing, -1, best), np.where(missing, np.float32(np.nan), values)
+def _nobody(count: int, k: int) -> Neighbors:
+    return Neighbors(np.full((count, k), -1, dtype=np.int64), np.full((count, k), np.nan, dtype=np.float32))
 
 
-def _similarities(asked: np.ndarray, units: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """[m, candidates] float32, computed in float64 so that equal rows have equal similarities."""
-    exact = np.einsum("md,mcd->mc", asked.astype(np.float64), units[candidates].astype(np.float64))
-    return np.clip(exact, -1, 1).astype(np.float32)
+def _read_pool(read: Read, groups: Groups, width: int) -> np.ndarray:
+    pool = np.empty((len(groups), width), dtype=np.float32)
+    for part in blocks(len(groups), width):
+        pool[part] = float_rows(read(groups.first[part]))
+    return pool
 
 
-def _first_of_equals(asked: np.ndarray, units: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
-    """[m, count] the best of all rows, rising; of equals the first. Duplicate queries are answered once."""
-    distinct, places = np.unique(asked, axis=0, return_inverse=True)
-    pool = units[rows].astype(np.float64)
-    best = [
-        np.argsort(-np.clip(pool @ query, -1, 1).astype(np.float32), kind="stable")[:count]
-        for query in distinct.astype(np.float64)
-    ]
-    return rows[np.sort(best, axis=1)][places.reshape(-1)]
-
-
-def _checked(rows: np.ndarray, valid: np.ndarray | None, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Contiguous float32 rows, and which of them can be compared."""
+def _checked(rows: np.ndarray, name: str) -> np.ndarray:
     rows = np.asarray(rows)
     if rows.ndim != 2 or rows.shape[1] == 0:
         raise ShapeError(f"{name} must be [n, d], found {list(rows.shape)}. Pass one row of unit features a sample.")
-    rows = np.ascontiguousarray(rows, dtype=np.float32)
-    squares = np.einsum("nd,nd->n", rows, rows)
-    usable = np.isfinite(squares) & (squares > 0)
-    if valid is not None:
-        valid = np.asarray(valid, dtype=bool)
-        if valid.shape != squares.shape or not np.isfinite(squares[valid]).all():
-            raise ShapeError(
-                f"valid must name finite rows among {len(rows)} {name}, found shape {list(valid.shape)} or a row with "
-                "nan. Set it to False for samples without a gradient."
-            )
-        usable &= valid
-    if (squares[usable] > 1.01).any():
-        row = int(np.flatnonzero(usable & (squares > 1.01))[0])
-        raise ShapeError(
-            f"{name} must be rows of length 1, found length {squares[row] ** 0.5:.3g} in row {row}. "
-            "Use unit_rows first."
-        )
-    return rows, usable
+    return np.ascontiguousarray(rows, dtype=np.float32)

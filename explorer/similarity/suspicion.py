@@ -8,19 +8,19 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from explorer.errors import ShapeError
-from explorer.similarity.ridge import leave_one_out
+from explorer.similarity.ridge import UnitRows, leave_one_out
 from explorer.similarity.shapes import check_length
 
 
 def label_posterior(
-    units: Tensor, labels: Tensor, classes: int | None = None, *, valid: Tensor | None = None
+    units: UnitRows, labels: Tensor, classes: int | None = None, *, valid: Tensor | None = None
 ) -> Tensor:
     """Evidence of all other samples for each class of a sample.
 
     The leave-one-out ridge on one-hot labels: near 0 to 1, not clipped and not normalized (see suggested_labels).
 
     Args:
-        units: [n, d] floating point, unit rows. Not modified.
+        units: [n, d] floating point, unit rows, or blocks of them. Not modified.
         labels: [n] int64 given classes from 0; -1 where there is none.
         classes: how many classes there are; None takes the largest label.
         valid: as in leave_one_out.
@@ -33,14 +33,15 @@ def label_posterior(
 
     Cost: time O(n d² + d³).
     """
-    check_length(labels, len(units), "labels")
+    if isinstance(units, Tensor):
+        check_length(labels, len(units), "labels")
     classes = max(int(labels.max()) + 1, 1) if classes is None else classes
     if labels.is_floating_point() or labels.ndim != 1 or int(labels.max()) >= classes:
         raise ShapeError(
             f"labels must be [n] whole numbers below {classes}, found {list(labels.shape)} {labels.dtype} up to "
             f"{labels.max()}. Number the classes from 0."
         )
-    targets = one_hot(labels.long().clamp(min=0), classes).to(units.dtype)
+    targets = one_hot(labels.long().clamp(min=0), classes).float()
     return leave_one_out(units, targets.masked_fill((labels < 0)[:, None], torch.nan), valid=valid)
 
 
@@ -122,11 +123,11 @@ def suggested_labels(posterior: Tensor) -> tuple[Tensor, Tensor]:
     return labels.masked_fill(~known, -1), probability.masked_fill(~known, torch.nan)
 
 
-def target_residual(units: Tensor, targets: Tensor, *, valid: Tensor | None = None) -> Tensor:
+def target_residual(units: UnitRows, targets: Tensor, *, valid: Tensor | None = None) -> Tensor:
     """Distance of each target from what all other samples predict, in units of the usual distance.
 
     Args:
-        units: [n, d] floating point, unit rows. Not modified.
+        units: [n, d] floating point, unit rows, or blocks of them. Not modified.
         targets: [n] or [n, c] floating point; nan where there is none.
         valid: as in leave_one_out.
 
@@ -139,9 +140,11 @@ def target_residual(units: Tensor, targets: Tensor, *, valid: Tensor | None = No
 
     Cost: time O(n d² + d³).
     """
-    check_length(targets, len(units), "targets")
-    targets = targets.reshape(len(units), -1).to(units.dtype)
-    squares = (targets - leave_one_out(units, targets, valid=valid, intercept=True)).square()
+    if isinstance(units, Tensor):
+        check_length(targets, len(units), "targets")
+    targets = targets.reshape(len(targets), -1)
+    predicted = leave_one_out(units, targets, valid=valid, intercept=True)
+    squares = (targets.to(predicted.dtype) - predicted).square()
     usual = squares.nanmean(0)
     return torch.where(usual > 0, squares / usual, squares).mean(1).sqrt()
 

@@ -1,7 +1,6 @@
 """A study, opened: arrays, the samples table and the questions that can be asked of them. Read-only."""
 
 import hashlib
-from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from explorer.errors import ShapeError, StudyError
+from explorer.errors import ShapeError
 from explorer.records import Neighbors, Settings
+from explorer.study.exact import ExactQuestions, ExactSimilarity, LayerShares, Rows, SimilarityGradient
 from explorer.study.manifest import Manifest, read_manifest
 from explorer.study.pictures import place_on_sheet, unpacked
 from explorer.study.shelf import Shelf
@@ -21,29 +21,39 @@ KINDS = ("network", "embedding", "input")
 
 SOURCES = {"network": "units", "embedding": "embedding", "input": "inputs"}
 CHUNK_ROWS = 8192
-CANDIDATES = 100
-"""How many of the nearest are ranked again by full gradients."""
-
-Rows = Sequence[int] | np.ndarray
-ExactSimilarity = Callable[["Study", np.ndarray, np.ndarray], np.ndarray]
 
 
-class Study:
+class Study(ExactQuestions):
     """One network on one data set, measured. Row i is sample i everywhere."""
 
-    def __init__(self, path: Path, manifest: Manifest, exact: ExactSimilarity | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        manifest: Manifest,
+        exact: ExactSimilarity | None = None,
+        shares: LayerShares | None = None,
+        slopes: SimilarityGradient | None = None,
+    ) -> None:
+        super().__init__(exact, shares, slopes)
         self.path = path
         self.manifest = manifest
-        self._exact = exact
         self._shelf = Shelf(path, manifest)
 
     @classmethod
-    def open(cls, path: str | Path, exact: ExactSimilarity | None = None) -> "Study":
+    def open(
+        cls,
+        path: str | Path,
+        exact: ExactSimilarity | None = None,
+        shares: LayerShares | None = None,
+        slopes: SimilarityGradient | None = None,
+    ) -> "Study":
         """Open a study folder; also one whose build has not finished yet (see steps_missing).
 
         Args:
             path: the folder that `build` wrote.
             exact: answers exact_similarity; `explorer.open_study` passes one that loads the network when it is asked.
+            shares: answers layer_shares, likewise.
+            slopes: answers similarity_gradient, likewise.
 
         Raises:
             StudyNotFound: there is no study at path.
@@ -52,7 +62,7 @@ class Study:
         Cost: reads the manifest only; arrays are mapped and verified when they are first used.
         """
         folder = Path(path)
-        return cls(folder, read_manifest(folder), exact)
+        return cls(folder, read_manifest(folder), exact, shares, slopes)
 
     @property
     def name(self) -> str:
@@ -158,42 +168,6 @@ class Study:
         similarities[(rows_a[:, None] == rows_b) & ~np.isnan(similarities)] = 1.0
         return similarities
 
-    def exact_similarity(self, rows_a: Rows, rows_b: Rows) -> np.ndarray:
-        """The network's similarity from full gradients instead of stored features: [a, b] float32.
-
-        Raises:
-            StudyError: the study was opened without its network.
-
-        Cost: loads the network; one backward pass for each row and output.
-        """
-        if self._exact is None:
-            raise StudyError(
-                f'study "{self.name}" was opened without its network, which exact similarities need. '
-                f"Open it with explorer.open_study({str(self.path)!r})."
-            )
-        return self._exact(self, self._checked_rows(rows_a), self._checked_rows(rows_b))
-
-    def exact_neighbors(self, row: int, k: int = 10, candidates: int = CANDIDATES) -> Neighbors:
-        """The k most similar samples by full gradients, among the nearest by stored features.
-
-        Args:
-            row: the sample.
-            k: how many.
-            candidates: how many of the nearest by features are ranked again; at least k.
-
-        Returns:
-            As neighbors.
-
-        Cost: exact_similarity of one row with the candidates.
-        """
-        near = self.neighbors(row, k if k < 1 else max(k, candidates))
-        rows = near.indices[near.indices >= 0]
-        if not len(rows):
-            return Neighbors(near.indices[:k], near.similarities[:k])
-        exact = self.exact_similarity([row], rows)[0]
-        order = np.argsort(-exact, kind="stable")[:k]
-        return Neighbors(rows[order], exact[order])
-
     def verify(self) -> None:
         """Hold every file against its checksum; raises StudyMismatch at the first that differs.
 
@@ -209,10 +183,11 @@ class Study:
             rows: row numbers in any order; None takes all.
 
         Returns:
-            [len(rows), ...] a copy in memory.
+            [len(rows), ...] a copy in memory; units are float32, however they are stored.
         """
         wanted = np.arange(self.n) if rows is None else self._checked_rows(rows)
-        return self._shelf.gather(["previews/inputs"] if name == "inputs" else self._shelf.shards(name), wanted)
+        found = self._shelf.gather(["previews/inputs"] if name == "inputs" else self._shelf.shards(name), wanted)
+        return found.astype(np.float32, copy=False) if name == "units" else found
 
     def array(self, name: str) -> np.ndarray:
         """A stored array, memory-mapped and read-only; verified against its checksum when it is first used.

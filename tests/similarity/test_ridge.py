@@ -32,6 +32,7 @@ def test_blocks_of_rows_do_not_show(monkeypatch, blocks):
     whole = leave_one_out(units, values)
     monkeypatch.setattr("explorer.similarity.ridge._BLOCK", 5)
     assert_close(leave_one_out(units, values), whole, **EXACT)
+    assert_close(leave_one_out([units[:2], units[2:]], values), whole, **EXACT)  # read from disk block by block
 
 
 def test_a_sample_never_hears_its_own_value(blocks):

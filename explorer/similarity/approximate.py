@@ -1,0 +1,142 @@
+"""Neighbors of more samples than can all be compared: lists of similar ones, a few of which are looked into.
+
+FAISS holds every sample as d bytes in the list of its nearest center (IndexIVFScalarQuantizer). Candidates from there
+are ranked by the features themselves, so that an error of a byte costs a candidate at worst, never a similarity.
+Samples are asked list by list: their candidates are nearly the same, and are read once.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from explorer.similarity.distinct import Groups, Read, blocks, float_rows
+from explorer.similarity.search import MARGIN, ranked, ready_faiss, similarities
+
+if TYPE_CHECKING:
+    import faiss
+
+RECALL = 0.97
+"""Share of the ten nearest that should be found at least."""
+_CHOSEN_RECALL = 0.98  # a little more where probes are chosen, since the choice flatters itself
+_MEASURED = 256  # samples to choose probes on, and as many to measure the recall on
+_TEN = 10
+_LISTS_OVER_ROOT = 3
+_TRAINED_ON = 40  # samples a list
+_ROUNDS = 10  # of k-means
+_MOST_PROBED = 8  # at most one list of so many is looked into
+_ASKED = 2048  # samples at a time
+
+
+@dataclass
+class ListIndex:
+    """Samples in lists, and how many lists to look into."""
+
+    read: Read
+    groups: Groups
+    index: "faiss.Index"
+    order: np.ndarray
+    """[u] int64 groups, list by list."""
+    facts: dict[str, Any]
+    """lists; once tuned also probes, recall_at_10 and recall_samples."""
+
+    @classmethod
+    def of(cls, read: Read, groups: Groups, width: int, seed: int) -> "ListIndex":
+        """Train lists on a seeded sample and fill them block by block.
+
+        Cost: time O(u^1.5 d), memory u d bytes, and 4 d bytes for each of 120 √u samples while training.
+        """
+        faiss = ready_faiss()
+        lists = min(max(1, round(_LISTS_OVER_ROOT * len(groups) ** 0.5)), len(groups))
+        quantizer = faiss.IndexFlatIP(width)
+        kind = faiss.ScalarQuantizer.QT_8bit
+        index = faiss.IndexIVFScalarQuantizer(quantizer, width, lists, kind, faiss.METRIC_INNER_PRODUCT)
+        index.cp.seed, index.cp.niter, index.cp.min_points_per_centroid = 1 + seed % 2**30, _ROUNDS, 1
+        taught = _drawn(len(groups), min(len(groups), _TRAINED_ON * lists), seed)
+        index.train(float_rows(read(groups.first[taught])))
+        list_of = np.empty(len(groups), dtype=np.int64)
+        for part in blocks(len(groups), width):
+            rows = float_rows(read(groups.first[part]))
+            nearest = np.ascontiguousarray(quantizer.search(rows, 1)[1][:, 0])
+            # As add_with_ids, which would look for the nearest centers once more.
+            samples = groups.first[part]
+            index.add_core(len(part), *(faiss.swig_ptr(one) for one in (rows, samples, nearest)))
+            list_of[part] = nearest
+        return cls(read, groups, index, np.argsort(list_of, kind="stable"), {"lists": lists})
+
+    def tune(self, count: int, seed: int) -> None:
+        """Look into more lists until enough of the ten nearest are found, and measure how many on other samples.
+
+        Args:
+            count: how many samples each answer will hold.
+            seed: draws the samples.
+
+        Cost: time O(q u d) for the 2 · 256 samples that are compared with all.
+        """
+        drawn = _drawn(len(self.groups), min(2 * _MEASURED, len(self.groups)), seed)
+        asked = self._rows(drawn)
+        tenth = self._tenth_best(drawn, asked)
+        chosen_on = np.arange(len(drawn)) % 2 == 0
+        probes, most = 1, max(1, self.facts["lists"] // _MOST_PROBED)
+        while True:
+            hits = self._hits(drawn, asked, tenth, count, probes)
+            if hits[chosen_on].mean() >= _CHOSEN_RECALL or probes == most:
+                break
+            probes = min(2 * probes, most)
+        self.facts["probes"] = probes
+        self.facts["recall_at_10"] = round(float(hits[~chosen_on].mean()), 4)
+        self.facts["recall_samples"] = int((~chosen_on).sum())
+
+    def answers(self, count: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """All groups in some order, and for each its count best samples and their similarities."""
+        for start in range(0, len(self.order), _ASKED):
+            asked = np.sort(self.order[start : start + _ASKED])
+            candidates, values = self._candidates(self._rows(asked), count, self.facts["probes"])
+            yield asked, *ranked(candidates, values, self.groups, count)
+
+    def complete(self) -> "faiss.Index":
+        """The index with all samples of all groups, under their numbers, that looks as far as was measured.
+
+        It answers for groups no longer.
+        """
+        others = np.setdiff1d(self.groups.members, self.groups.first)
+        for part in blocks(len(others), self.index.d):
+            self.index.add_with_ids(float_rows(self.read(others[part])), others[part])
+        self.index.nprobe = self.facts["probes"]
+        return self.index
+
+    def _rows(self, groups: np.ndarray) -> np.ndarray:
+        return float_rows(self.read(self.groups.first[groups]))
+
+    def _candidates(self, asked: np.ndarray, count: int, probes: int) -> tuple[np.ndarray, np.ndarray]:
+        """Groups [q, f], rising, and their similarities by the features; -1 and -inf for none."""
+        faiss = ready_faiss()
+        fetched = min(count + MARGIN, len(self.groups))
+        samples = self.index.search(asked, fetched, params=faiss.SearchParametersIVF(nprobe=probes))[1]
+        candidates = np.sort(np.where(samples < 0, -1, np.searchsorted(self.groups.first, samples)), axis=1)
+        near, places = np.unique(candidates, return_inverse=True)
+        places = places.reshape(candidates.shape)
+        missing = int(near[0] < 0)
+        return candidates, similarities(asked, self._rows(near[missing:]), places - missing)
+
+    def _tenth_best(self, drawn: np.ndarray, asked: np.ndarray) -> np.ndarray:
+        """[q] similarity of the tenth most similar group that is not the query's own, from a comparison with all."""
+        faiss = ready_faiss()
+        best = np.full((len(asked), _TEN), -np.inf, dtype=np.float32)
+        for part in blocks(len(self.groups), asked.shape[1]):
+            found, near = faiss.knn(asked, self._rows(part), min(_TEN + 1, len(part)), metric=0)
+            found[part[near] == drawn[:, None]] = -np.inf
+            best = -np.sort(-np.concatenate([best, found], axis=1), axis=1)[:, :_TEN]
+        return best[:, -1]
+
+    def _hits(self, drawn: np.ndarray, asked: np.ndarray, tenth: np.ndarray, count: int, probes: int) -> np.ndarray:
+        """[q] share of ten that are as similar as the tenth best; by similarity, so that equals count alike."""
+        candidates, values = self._candidates(asked, count, probes)
+        as_near = (values >= tenth[:, None] - 1e-6) & (candidates != drawn[:, None])
+        return np.minimum(as_near.sum(axis=1), _TEN) / _TEN
+
+
+def _drawn(count: int, size: int, seed: int) -> np.ndarray:
+    """Some of count numbers, rising."""
+    return np.sort(np.random.default_rng(seed).choice(count, size, replace=False))

@@ -1,0 +1,113 @@
+"""Laws of the approximate search, against the exact one."""
+
+import numpy as np
+import pytest
+
+from explorer.similarity.neighbors import available_memory, find_neighbors, find_stored_neighbors, unit_rows
+
+N, WIDTH, K = 3000, 24, 12
+
+
+@pytest.fixture(scope="module")
+def units():
+    """3,000 samples in 60 loose groups; the last 100 repeat the first ones, two have no direction."""
+    random = np.random.default_rng(0)
+    rows = unit_rows(random.normal(size=(60, WIDTH))[random.integers(0, 60, N)] + 0.4 * random.normal(size=(N, WIDTH)))
+    rows[-100:] = rows[:100]
+    rows[[7, 2950]] = 0
+    return rows
+
+
+def approximate(units, seed=0, **bounds):
+    return find_stored_neighbors(lambda rows: units[rows], len(units), units.shape[1], K, seed=seed, **bounds)
+
+
+@pytest.fixture(scope="module")
+def found(units):
+    return approximate(units, most=1000)
+
+
+def recall(found, exact, count=10):
+    """Share of the exact nearest that are among as many found."""
+    kept = exact.indices[:, 0] >= 0
+    pairs = zip(found.indices[kept, :count], exact.indices[kept, :count], strict=True)
+    return np.mean([len(set(mine) & set(theirs)) / count for mine, theirs in pairs])
+
+
+def test_the_recall_that_is_told_is_the_recall_that_all_samples_have(units, found):
+    """Measured on 256 samples, true for 3,000, and as high as promised."""
+    neighbors, facts = found
+    true = recall(neighbors, find_neighbors(units, K))
+    assert facts["index"] == "ivf-sq8" and facts["recall_samples"] == 256
+    assert true > 0.96
+    assert facts["recall_at_10"] == pytest.approx(true, abs=0.02)
+
+
+def test_similarities_are_those_of_the_stored_features(units, found):
+    """Bytes choose the candidates, the features give the numbers: falling, and exact for whoever is found."""
+    neighbors = found[0]
+    known = neighbors.indices >= 0
+    products = np.einsum("nd,nkd->nk", units.astype(np.float64), units[neighbors.indices].astype(np.float64))
+    assert np.allclose(neighbors.similarities[known], products[known], rtol=0, atol=1e-6)
+    assert (np.diff(neighbors.similarities[known.all(axis=1)], axis=1) <= 0).all()
+
+
+def test_nobody_is_its_own_neighbor_and_duplicates_are(units, found):
+    """A sample leaves itself out by its row; its duplicate comes first; a zero row has and is no neighbor."""
+    neighbors = found[0]
+    assert not (neighbors.indices == np.arange(N)[:, None]).any()
+    repeated = np.delete(np.arange(100), [7, 50])
+    assert np.array_equal(neighbors.indices[repeated, 0], N - 100 + repeated)
+    assert (neighbors.indices[[7, 2950]] == -1).all()
+    assert not np.isin([7, 2950], neighbors.indices).any()
+
+
+def test_the_same_seed_finds_the_same(units, found):
+    """To the last bit."""
+    again = approximate(units, most=1000)
+    assert np.array_equal(again[0].indices, found[0].indices)
+    assert again[1] == found[1]
+
+
+@pytest.mark.parametrize("most", [N, 1000])
+def test_the_kept_index_answers_for_every_usable_sample_under_its_number(units, most):
+    """Exact or not, all samples but those of no direction are in it, also duplicates."""
+    kept = []
+    neighbors, facts = approximate(units, most=most, keep=kept.append)
+    index = kept[0]
+    assert index.ntotal == N - 2
+    similarities, samples = index.search(units, 2)
+    usable = units.any(axis=1)
+    found_itself = (samples[usable] == np.flatnonzero(usable)[:, None]).any(axis=1)
+    assert found_itself.mean() == 1 if facts["index"] == "flat" else found_itself.mean() > 0.95
+    assert set(samples[3]) == {3, N - 97}
+    tolerance = 1e-5 if facts["index"] == "flat" else 0.02  # a byte a number
+    assert similarities[3] == pytest.approx([1, 1], abs=tolerance)
+
+
+def test_the_bounds_count_different_samples_and_bytes(units):
+    """2,900 directions: one more than allowed, or more bytes than allowed, and the search is approximate."""
+    assert approximate(units, most=2900)[1]["index"] == "flat"
+    assert approximate(units, most=2899)[1]["index"] == "ivf-sq8"
+    assert approximate(units, memory=4 * WIDTH * 2900)[1]["index"] == "flat"
+    assert approximate(units, memory=4 * WIDTH * 2899)[1]["index"] == "ivf-sq8"
+
+
+def test_a_handful_of_samples_is_found_whole_beyond_any_bound():
+    """Fewer samples than lists, probes and candidates were made for."""
+    units = unit_rows(np.random.default_rng(1).normal(size=(5, 3)))
+    neighbors, facts = approximate(units, most=0)
+    assert facts["recall_at_10"] <= 1
+    found = neighbors.indices[neighbors.indices >= 0]
+    assert set(found) <= set(range(5))
+
+
+def test_no_usable_sample_is_no_error():
+    """Nothing to index: flat, and nobody has a neighbor."""
+    neighbors, facts = approximate(np.zeros((4, 3), dtype=np.float32))
+    assert (neighbors.indices == -1).all() and facts["distinct"] == 0
+
+
+def test_there_is_memory():
+    """More than nothing, less than a petabyte."""
+    assert 0 < available_memory() < 2**50
