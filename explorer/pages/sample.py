@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
+from explorer.pages.closer import choose_exact, exact_neighbors, exact_tiles, show_exact_note, show_pair
 from explorer.pages.reading import write_value
 from explorer.pages.state import current_rows, current_sample, page_header, plain, select_sample
 from explorer.pages.tiles import (
@@ -84,11 +85,15 @@ def show(study: Study) -> None:
             icon=":material/block:",
         )
         return
-    for space in SPACES:
-        _show_neighbors(study, row, space, neighbors)
-    marked = " ≠ marks another label than this sample's." if "label" in study.samples else ""
-    st.caption(f"Click a picture to go to its sample.{marked}")
-    _show_similarities(study, row, neighbors["network"])
+    rows, pair = st.container(), st.container()
+    _show_similarities(study, row, neighbors["network"])  # before the rows above it: exact order may take seconds
+    with rows:
+        for space in SPACES:
+            _show_neighbors(study, row, space, neighbors)
+        marked = " ≠ marks another label than this sample's." if "label" in study.samples else ""
+        st.caption(f"Click a picture to go to its sample.{marked}")
+    with pair:
+        show_pair(study, row, neighbors["network"])
 
 
 def overlap_in_words(network: Neighbors, other: Neighbors) -> str:
@@ -158,13 +163,19 @@ def _choose_k(study: Study) -> int:
 
 
 def _show_neighbors(study: Study, row: int, space: Space, neighbors: dict[str, Neighbors]) -> None:
-    words = ""
+    """One row of pictures; in exact order the network's neighbors are replaced, for all that comes after them."""
+    words, exact = "", None
     if space.by != "network":
         words = f" · {overlap_in_words(neighbors['network'], neighbors[space.by])} are also alike for the network"
-    st.markdown(f"**{space.title}**{words}", help=space.help)
-    show_gallery(
-        neighbor_tiles(study, row, neighbors[space.by], space.symbol), key=f"neighbors-{space.by}", label=space.title
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{space.title}**{words}", help=space.help, width="content")
+        is_exact = space.by == "network" and choose_exact()
+    if is_exact and (exact := exact_neighbors(study, row, len(neighbors[space.by].indices))):
+        neighbors[space.by] = exact.neighbors
+    tiles = neighbor_tiles(study, row, neighbors[space.by], space.symbol)
+    show_gallery(exact_tiles(tiles, exact) if exact else tiles, key=f"neighbors-{space.by}", label=space.title)
+    if exact:
+        show_exact_note(exact)
 
 
 def _show_similarities(study: Study, row: int, neighbors: Neighbors) -> None:
