@@ -26,6 +26,7 @@ from explorer.features import (
     exact_similarity,
     exact_soft_density,
     fidelity_report,
+    with_unseen,
 )
 from explorer.features.calibration import BATCH_BYTES, fitting_batch, gradient_batches
 from explorer.features.fidelity import fidelity_rows
@@ -84,7 +85,7 @@ def _report(case: Case, chosen: argparse.Namespace) -> None:
     bundled = case.subject == "mnist"
     subject = load_subject("mnist") if bundled else trained_subject(case.subject, chosen.data, cache=chosen.cache)
     started = time.process_time()
-    projection = calibrate(subject, case.settings)
+    projection = with_unseen(subject, calibrate(subject, case.settings), case.settings)
     fitting = time.process_time() - started
     hooks, features, density = _speeds(subject, projection, case.settings, chosen.repeats)
     print(f"{case.name:<26}{hooks:>7.2f}{features:>9.2f}{density:>9.2f}", end="", flush=True)

@@ -1,4 +1,4 @@
-"""The nouns at rest: settings and neighbors. No torch."""
+"""The nouns at rest: settings, neighbors, and what features leave unseen. No torch."""
 
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -82,6 +82,40 @@ class Settings:
             for one in fields(self)
             if one.metadata.get("changes_result", True) and getattr(self, one.name) != getattr(other, one.name)
         ]
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """What two gradients share outside of the features, estimated from how alike they are inside.
+
+    Features see a share e of a sample's gradient, their squared length, so that the inner product s of two of them
+    misses what the rest has in common: little between samples that differ, most of it between near neighbors. Added is
+    share · √((1 − e)(1 − e')) · cos^power, where cos = s / √(e e') is the cosine of the features. Fitted to exact
+    similarities of samples that played no part in the calibration.
+    """
+
+    share: float = 0.0
+    """From 0, which adds nothing, to 1, with which a sample's copy has similarity 1."""
+    power: int = 1
+    """How fast it falls with the cosine."""
+
+    def completed(self, products: np.ndarray, energies: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Estimates of k^C from inner products of features.
+
+        Args:
+            products: [...] inner products s; nan stays nan.
+            energies: squared lengths e of the first samples' features, broadcast against products.
+            others: those of the second samples.
+
+        Returns:
+            [...] in the dtype of products, at most 1. Where s is not positive it is left as it is.
+        """
+        if not self.share:
+            return products
+        together = np.sqrt(energies * others)
+        cosines = np.clip(products / np.where(together > 0, together, 1), 0, 1)
+        missed = np.sqrt(np.clip(1 - energies, 0, 1) * np.clip(1 - others, 0, 1))
+        return np.minimum(products + self.share * missed * cosines**self.power, 1).astype(products.dtype, copy=False)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """From a subject to features: projected gradients whose inner products are the paper's similarity."""
 
 from explorer.features.calibration import calibrate
+from explorer.features.completion import with_unseen
 from explorer.features.density import exact_soft_density
 from explorer.features.exact import exact_similarity
 from explorer.features.fidelity import fidelity_report, rank_correlation
@@ -16,4 +17,5 @@ __all__ = [
     "exact_soft_density",
     "fidelity_report",
     "rank_correlation",
+    "with_unseen",
 ]

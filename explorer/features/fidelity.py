@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
+from explorer.features.completion import fresh_rows
 from explorer.features.density import exact_soft_density
 from explorer.features.exact import exact_similarity
 from explorer.features.projection import Projection
@@ -20,9 +21,8 @@ COUNTED = 4
 
 def fidelity_rows(projection: Projection, count: int, rows: int, seed: int) -> np.ndarray:
     """Up to `rows` random samples of `count`, none of which the projection was fitted to, in random order."""
-    fresh = np.setdiff1d(np.arange(count), projection.rows)
-    fresh = fresh if len(fresh) > 2 else np.arange(count)
-    return np.random.default_rng(seed).permutation(fresh)[:rows]
+    fresh = fresh_rows(projection, count, seed)
+    return (fresh if len(fresh) > 2 else np.random.default_rng(seed).permutation(count))[:rows]
 
 
 def fidelity_report(
@@ -57,14 +57,20 @@ def fidelity_report(
     counted = np.sort(among[: COUNTED * rows])
     measured = Measurer(subject, projection, replace(settings, storage="float32")).measure(counted)
     chosen = np.isin(counted, among[:rows]) & measured.valid
-    unrounded = measured.units[chosen] @ measured.units[chosen].T
+    unrounded = estimated(measured.units[chosen], projection)
     measured = replace(measured, units=measured.units.astype(settings.storage).astype(np.float32))
-    approximate = measured.units[chosen] @ measured.units[chosen].T
+    approximate = estimated(measured.units[chosen], projection)
     rounding = float(np.sqrt(np.mean((approximate - unrounded) ** 2)))
     np.fill_diagonal(approximate, 1.0)
     exact = exact_similarity(subject, projection, counted[chosen], counted[chosen], settings)
     told = {**compared(approximate, exact), "storage_rmse": rounding}
     return {**told, **_compared_counts(subject, projection, settings, counted, measured)}
+
+
+def estimated(units: np.ndarray, projection: Projection) -> np.ndarray:
+    """What a study shows as similarity of all pairs of some samples, [m, m]."""
+    energies = np.square(units).sum(1)
+    return projection.unseen.completed(units @ units.T, energies[:, None], energies)
 
 
 def _compared_counts(

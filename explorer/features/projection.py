@@ -1,7 +1,7 @@
 """The projection from gradients to features: two small bases a layer, then the directions that the data use."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,9 +12,10 @@ from torch import Tensor
 from explorer.errors import StudyMismatch
 from explorer.features.bases import Bases
 from explorer.features.gradients import Gradients
+from explorer.records import Unseen
 from explorer.similarity.kernels import normalizing_roots, unit_features
 
-METADATA = "projection-2"
+METADATA = "projection-3"
 """Where a file says what it holds; the number changes when the same bases would mean something else."""
 
 
@@ -40,11 +41,13 @@ class Projection:
     width: int
     """Number d of stored features a sample."""
     rows: tuple[int, ...]
-    """The calibration samples."""
+    """The samples that played a part: those it was fitted to, and those that unseen was."""
     coverage: dict[str, str]
     """Parameter name to where its gradient comes from."""
     functional: tuple[str, ...] = ()
     """Layers whose own formula disagreed with autograd, left to torch.func."""
+    unseen: Unseen = Unseen()
+    """Completes inner products of its features."""
 
     def coordinates(self, gradients: Gradients) -> Tensor:
         """The projected gradients of all blocks side by side, [m, c, coordinates]."""
@@ -95,7 +98,8 @@ class Projection:
             for name, sides in self.bases.items()
         }
         whole = [None if one is None else one.to(device) for one in (self.directions, self.compression)]
-        return Projection(moved, *whole, self.mode, self.outputs, self.width, self.rows, self.coverage, self.functional)
+        directions, compression = whole
+        return replace(self, bases=moved, directions=directions, compression=compression)
 
     def save(self, path: Path) -> None:
         """Write to one safetensors file."""
@@ -112,6 +116,7 @@ class Projection:
             "width": self.width,
             "coverage": self.coverage,
             "functional": self.functional,
+            "unseen": asdict(self.unseen),
         }
         tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
         save_file(tensors, path, metadata={METADATA: json.dumps(about)})
@@ -141,6 +146,7 @@ class Projection:
                 rows=tuple(tensors["rows"].tolist()),
                 coverage=about["coverage"],
                 functional=tuple(about["functional"]),
+                unseen=Unseen(**about["unseen"]),
             )
         except (OSError, SafetensorError, KeyError, ValueError, TypeError) as problem:
             raise StudyMismatch(

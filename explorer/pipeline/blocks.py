@@ -25,6 +25,11 @@ class UnitBlocks:
             yield torch.from_numpy(self.study.rows("units", places if self.rows is None else self.rows[places]))
 
 
+def unit_energies(study: Study) -> np.ndarray:
+    """Squared lengths of the units of all samples, [n] float32: the share of each gradient that they see."""
+    return torch.cat([units.double().square().sum(1).float() for units in UnitBlocks(study)]).numpy()
+
+
 def row_blocks(count: int) -> Iterator[np.ndarray]:
     """Numbers 0 to count, some thousand at a time."""
     return (np.arange(start, min(start + BLOCK_ROWS, count)) for start in range(0, count, BLOCK_ROWS))

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.pipeline.blocks import UnitBlocks, row_blocks
-from explorer.similarity import hard_density, soft_density
+from explorer.pipeline.blocks import UnitBlocks, row_blocks, unit_energies
+from explorer.similarity import soft_density
 from explorer.study.study import Study
 
 HARD_THRESHOLD = 0.9
@@ -24,26 +24,27 @@ SAMPLED = 2**16
 def density_columns(study: Study) -> dict[str, np.ndarray]:
     """Columns soft_density, soft_density_share, hard_density, gradient_norm and captured_energy.
 
-    Both counts are of the similarities that the study shows: a sample counts as one for itself, also where its
-    features see only part of its gradient. See density_facts for how the hard count was made.
+    A sample counts as one for itself, also where its features see only part of its gradient. The hard count is of the
+    similarities that the study shows; the soft one of inner products of features, whose sum takes linear time and is
+    lower by what near samples share unseen. See density_facts for how the hard count was made.
 
     Cost: time O(n d) for the soft count; for the hard one O(n m d) with m samples that have more neighbors above the
     threshold than are stored. Memory O(n) and two blocks.
     """
     known = torch.from_numpy(study.rows("valid"))
     total = sum(units.double().sum(0) for units in UnitBlocks(study))
-    soft, energy, norms = torch.empty(study.n), torch.empty(study.n), torch.empty(study.n)
+    energies = unit_energies(study)
+    soft, norms = torch.empty(study.n), torch.empty(study.n)
     for rows, units in zip(row_blocks(study.n), UnitBlocks(study), strict=True):
         soft[rows] = soft_density(units, total=total, whole_self=True)
-        energy[rows] = units.double().square().sum(1).float()
         traces = np.trace(study.rows("grams", rows), axis1=1, axis2=2, dtype=np.float64)
         norms[rows] = torch.from_numpy(traces).sqrt().float()
     columns = {
         "soft_density": soft,
         "soft_density_share": soft / study.n,
-        "hard_density": _hard_counts(study),
+        "hard_density": _hard_counts(study, energies),
         "gradient_norm": norms,
-        "captured_energy": energy,
+        "captured_energy": torch.from_numpy(energies),
     }
     return {name: values.masked_fill(~known, torch.nan).float().numpy() for name, values in columns.items()}
 
@@ -58,7 +59,7 @@ def density_facts(study: Study) -> dict[str, Any]:
     }
 
 
-def _hard_counts(study: Study) -> Tensor:
+def _hard_counts(study: Study, energies: np.ndarray) -> Tensor:
     """[n] samples above the threshold, itself included.
 
     Whoever has fewer of them than neighbors are stored has all of them stored; only the others are compared with all
@@ -75,10 +76,11 @@ def _hard_counts(study: Study) -> Tensor:
     others = np.arange(study.n) if is_exact else np.linspace(0, study.n - 1, SAMPLED).astype(np.int64)
     above = torch.zeros(len(crowded))
     for places, units in zip(row_blocks(len(crowded)), UnitBlocks(study, crowded), strict=True):
-        own = units.square().sum(1) > HARD_THRESHOLD
-        for near in UnitBlocks(study, others):
-            above[places] += hard_density(units, HARD_THRESHOLD, others=near)
-        # A sample that compares with itself counts itself, unless its features see too little of its gradient.
-        above[places] -= (own & torch.from_numpy(np.isin(crowded[places], others))).float()
+        rows = crowded[places]
+        for part, near in zip(row_blocks(len(others)), UnitBlocks(study, others), strict=True):
+            products = (units @ near.T).numpy()
+            close = study.unseen.completed(products, energies[rows][:, None], energies[others[part]]) > HARD_THRESHOLD
+            close[rows[:, None] == others[part]] = False
+            above[places] += torch.from_numpy(close.sum(1))
     counts[crowded] = (1 + above * (1 if is_exact else (study.n - 1) / (SAMPLED - 1))).clamp(min=stored.shape[1] + 1)
     return counts

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from explorer.features import Measurer, Projection, calibrate, fidelity_report
+from explorer.features import Measurer, Projection, calibrate, fidelity_report, with_unseen
 from explorer.pipeline.work import Outcome, Work
 from explorer.records import Settings
 from explorer.study.steps import written_folder
@@ -20,13 +20,15 @@ LISTED_ROWS = 1000
 
 def write_projection(work: Work) -> Outcome:
     """Fit the projection to the subject and write it; its coverage goes into the manifest."""
-    projection = calibrate(work.subject, work.settings)
+    fitted = calibrate(work.subject, work.settings)
+    projection = with_unseen(work.subject, fitted, work.settings)
     projection.save(work.part / PROJECTION)
     notes = {
         "outputs": projection.outputs,
         "mode": projection.mode,
         "width": projection.width,
-        "calibration_samples": len(projection.rows),
+        "calibration_samples": len(fitted.rows),
+        "unseen": asdict(projection.unseen),
     }
     return Outcome(notes, facts={"coverage": dict(projection.coverage)})
 

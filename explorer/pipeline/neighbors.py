@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from explorer.pipeline.blocks import row_blocks, unit_energies
 from explorer.pipeline.work import Outcome, Work
-from explorer.records import Neighbors
+from explorer.records import Neighbors, Unseen
 from explorer.similarity import (
     find_stored_neighbors,
     lay_out,
@@ -45,6 +46,24 @@ def network_neighbors(study: Study) -> Neighbors:
     return Neighbors(*(study.array(f"neighbors/network/{name}") for name in ("indices", "similarities")))
 
 
+def completed_neighbors(neighbors: Neighbors, energies: np.ndarray, unseen: Unseen) -> Neighbors:
+    """Neighbors by estimates of k^C in place of inner products, in their order.
+
+    Args:
+        neighbors: [n, k] by inner products of features.
+        energies: [n] squared lengths of the features.
+        unseen: completes the products.
+    """
+    indices, similarities = neighbors.indices.copy(), neighbors.similarities.copy()
+    for rows in row_blocks(len(indices)):
+        near = indices[rows]
+        estimates = unseen.completed(similarities[rows], energies[rows][:, None], energies[near])
+        order = np.argsort(-estimates, axis=1, kind="stable")  # nan, where there is nobody, stays last
+        indices[rows] = np.take_along_axis(near, order, axis=1)
+        similarities[rows] = np.take_along_axis(estimates, order, axis=1)
+    return Neighbors(indices, similarities)
+
+
 def _write_kind(work: Work, number: int, kind: str, k: int) -> dict[str, Any]:
     study, name = work.study, SOURCES[kind]
 
@@ -61,6 +80,8 @@ def _write_kind(work: Work, number: int, kind: str, k: int) -> dict[str, Any]:
         keep=partial(_write_index, work.part / INDEX) if kind == "network" else None,
         advance=lambda answered: work.meter.advance((number * work.n + answered) // len(KINDS)),
     )
+    if kind == "network":
+        neighbors = completed_neighbors(neighbors, unit_energies(study), study.unseen)
     folder = work.part / kind
     folder.mkdir()
     np.save(folder / "indices.npy", neighbors.indices)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from explorer.errors import ShapeError
-from explorer.records import Neighbors, Settings
+from explorer.records import Neighbors, Settings, Unseen
 from explorer.study.exact import ExactQuestions, ExactSimilarity, LayerShares, Rows, SimilarityGradient
 from explorer.study.manifest import Manifest, read_manifest
 from explorer.study.pictures import place_on_sheet, unpacked
@@ -105,6 +105,12 @@ class Study(ExactQuestions):
         return self.manifest.fidelity
 
     @property
+    def unseen(self) -> Unseen:
+        """Completes inner products of the stored features to estimates of k^C."""
+        record = self.manifest.steps.get("projection")
+        return Unseen(**(record.notes.get("unseen", {}) if record else {}))
+
+    @property
     def steps_missing(self) -> list[str]:
         """The steps that are not done yet, in order; empty for a finished study."""
         return [step for step in STEP_NAMES if step not in self.manifest.steps]
@@ -156,7 +162,7 @@ class Study(ExactQuestions):
         Args:
             rows_a: a row numbers.
             rows_b: b row numbers.
-            by: network (k^C from the stored features), embedding or input (cosines).
+            by: network (k^C from the stored features, see records.Unseen), embedding or input (cosines).
 
         Returns:
             [a, b] float32 in [-1, 1]; nan where a sample has no direction (a zero or non-finite vector). A sample is
@@ -164,7 +170,11 @@ class Study(ExactQuestions):
         """
         rows_a, rows_b = self._checked_rows(rows_a), self._checked_rows(rows_b)
         left, right = self._directions(rows_a, by), self._directions(rows_b, by)
-        similarities = np.clip(left @ right.T, -1.0, 1.0)
+        similarities = left @ right.T
+        if by == "network":
+            energies = (np.square(each).sum(1) for each in (left, right))
+            similarities = self.unseen.completed(similarities, next(energies)[:, None], next(energies))
+        similarities = np.clip(similarities, -1.0, 1.0)
         similarities[(rows_a[:, None] == rows_b) & ~np.isnan(similarities)] = 1.0
         return similarities
 
