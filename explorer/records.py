@@ -24,7 +24,8 @@ class Settings:
     """What was asked of a build. Stored in the manifest; a study never mixes two settings."""
 
     dim: int = 512
-    """Width p of the projected features, per output while computing and in all when stored."""
+    """Width p of the projected features, per output while computing and in all when stored; less where gradients have
+    fewer directions."""
     outputs: str = "auto"
     """Which outputs are differentiated: all, the predicted one, the true class against the mean of the rest, or
     against one other class drawn for each sample; auto keeps all up to MAX_OUTPUTS and one contrast beyond."""

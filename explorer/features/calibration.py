@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.errors import SettingsError, SubjectError
+from explorer.errors import SubjectError
 from explorer.features.bases import Bases, BasesFit
 from explorer.features.gradients import Gradients, Select, collect_gradients, verified
 from explorer.features.network import Network, chosen_device, open_network, without_layers
@@ -113,17 +113,11 @@ def calibrate(subject: Subject, settings: Settings) -> Projection:
         A projection on the CPU. Equal for equal subject and settings on the same machine.
 
     Raises:
-        SettingsError: dim is larger than the number of parameters.
         SubjectError: every calibration sample has a zero or non-finite gradient.
 
     Cost: two passes over the calibration samples and one eigen-decomposition a layer side.
     """
     network = measured_network(subject, settings)
-    if settings.dim > network.parameter_count:
-        raise SettingsError(
-            f"dim must be at most the number of measured parameters, {network.parameter_count}, "
-            f"found {settings.dim}. Ask for --dim {network.parameter_count} or less."
-        )
     with torch.no_grad():
         outputs = network.output(network.inputs([0])).shape[1]
     mode = resolved_mode(settings.outputs, outputs, subject.task)

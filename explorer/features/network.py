@@ -46,11 +46,6 @@ class Network:
         return next(self.model.parameters()).dtype
 
     @property
-    def parameter_count(self) -> int:
-        """Number q of measured parameters."""
-        return sum(self.model.get_parameter(name).numel() for block in self.blocks for name in block.parameters)
-
-    @property
     def coverage(self) -> dict[str, str]:
         """Parameter name to where its gradient comes from; every parameter of the model is here."""
         found = {name: layer.kind for layer in self.layers for name in layer.parameters}

@@ -99,8 +99,8 @@ def _show_fidelity(study: Study) -> None:
     if study.unseen.share:
         st.markdown(
             "Features see most of a gradient. What near samples share in the rest is estimated from how alike they are "
-            f"in what is seen ({study.unseen.share:.0%} of it for a perfect copy, fitted to exact similarities), and is "
-            "part of every similarity shown. Soft counts are sums without it."
+            f"in what is seen ({study.unseen.share:.0%} of it for a perfect copy, fitted to exact similarities), and "
+            "is part of every similarity shown. Soft counts are sums without it."
         )
     if _notes(study, "statistics").get("exact_density"):
         st.markdown("The soft counts of this study were taken over full gradients: they are exact.")

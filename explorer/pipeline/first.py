@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from explorer.errors import SettingsError
 from explorer.records import Settings
 from explorer.study.manifest import Manifest
 from explorer.subjects import Subject, evaluating
@@ -21,10 +20,8 @@ def first_manifest(subject: Subject, folder: Path, settings: Settings) -> Manife
 
     Raises:
         SubjectError: the subject cannot be measured.
-        SettingsError: features are to be wider than the gradient is.
     """
     subject.check()
-    _check_width(subject, settings.dim)
     return Manifest(
         name=folder.resolve().name,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -35,16 +32,6 @@ def first_manifest(subject: Subject, folder: Path, settings: Settings) -> Manife
             **{library: version(library) for library in LIBRARIES},
         },
     )
-
-
-def _check_width(subject: Subject, dim: int) -> None:
-    # calibrate would find out as well, but only when a part of the study is already written.
-    parameters = sum(value.numel() for value in subject.measured_parameters().values())
-    if dim > parameters:
-        raise SettingsError(
-            f"dim must be at most the number of measured parameters, {parameters}, found {dim}. "
-            f"Ask for --dim {parameters} or less."
-        )
 
 
 def _described(subject: Subject, limit: int | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.errors import SettingsError, StudyMismatch, SubjectError
+from explorer.errors import StudyMismatch, SubjectError
 from explorer.features import Measurer, Projection, calibrate, exact_similarity, fidelity_report
 from explorer.features.calibration import calibration_rows, leading_directions, measured_network
 from explorer.features.fidelity import compared, fidelity_rows
@@ -216,10 +216,14 @@ def test_a_network_without_any_gradient_is_refused():
         calibrate(networks.subject_of(model, points(), 2), settings(dim=8))
 
 
-def test_dim_beyond_the_parameters_is_refused(subject):
-    """There are no more directions than parameters."""
-    with pytest.raises(SettingsError, match="at most the number of measured parameters"):
-        calibrate(subject, settings(dim=10**6))
+def test_dim_beyond_the_parameters_keeps_every_direction():
+    """A network of ten parameters has no more than ten directions an output: its features see all of every gradient."""
+    subject = networks.subject_of(nn.Linear(4, 2), points(), 2)
+    for mode in ("all", "predicted"):
+        projection = calibrate(subject, settings(dim=10**6, outputs=mode))
+        assert projection.width <= 10 * projection.outputs
+        units = Measurer(subject, projection, settings(dim=10**6, outputs=mode)).measure(np.arange(9)).units
+        assert np.square(units).sum(1) == pytest.approx(1, abs=1e-5)
 
 
 def test_saving_and_loading_changes_nothing(subject, tmp_path):
