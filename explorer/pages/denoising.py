@@ -1,37 +1,32 @@
 """How much label noise the network averages away, under which assumptions, and what that does not say."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from explorer.columns import COLUMNS
-from explorer.pages.reading import class_name
-from explorer.pages.state import current_sample, page_header, plain
-from explorer.pages.tiles import given_text, guide_link, show_figure, show_number_grid
+from explorer.pages.assumptions import assumptions, identity_gaps
+from explorer.pages.reading import class_name, write_value
+from explorer.pages.state import current_sample, page_header, plain, show_number
+from explorer.pages.tiles import given_text, guide_link, numbered_columns, show_figure
 from explorer.study.study import Study
 from explorer.views.charts import bars, count_bins, factor_histogram, histogram
 
 FACTOR, RATIO = "denoising_factor", "denoising_floor_ratio"
-NUMBERS = (FACTOR, RATIO, "effective_neighbors", "leverage_gain", "shift", "uncertainty")
+SAYS = {
+    FACTOR: "How much of independent label noise the paper's average keeps. It cannot say how wrong the average is.",
+    RATIO: "Near 1 the average counts all samples alike: the factor then knows their number and little else.",
+    "effective_neighbors": "The factor as so many equal votes. It does not say that so many samples look alike.",
+    "leverage_gain": "The same share in the ridge regression that mimics the network: within a factor of two where the "
+    "truth was known. It cannot see what smoothing bends.",
+    "shift": "How far the prediction is from the average around it. It neither bounds nor ranks the error.",
+    "uncertainty": "Which answers would have been cheap to move. It is no probability, and errors may lie elsewhere.",
+}
+"""Every number of this page, with what it can and what it cannot say."""
 
 MOST_CLASSES = 10
-MET = 0.1
-"""Training has come to rest when its errors pull at most so much as errors at random would."""
-
 ICONS = {"met": ":material/check_circle:", "roughly met": ":material/error:", "not met": ":material/cancel:"}
 UNKNOWN_ICON = ":material/help:"
-
-
-@dataclass(frozen=True)
-class Assumption:
-    """Something that the denoising factor takes for granted, and what this study says about it."""
-
-    name: str
-    verdict: str
-    """met, roughly met, not met, or cannot be told."""
-    reason: str
 
 
 def show(study: Study) -> None:
@@ -46,12 +41,14 @@ def show(study: Study) -> None:
         )
         return
     _show_numbers(study, row)
+    _show_assumptions(study)
     _show_factors(study, row)
     if study.task == "classification":
         _show_neighborhood(study, row)
+    else:
+        _show_averages(study, row)
     if "shift" in study.samples:
         _show_shift(study, row)
-    _show_assumptions(study)
 
 
 def floor_of(samples: pd.DataFrame) -> float | None:
@@ -63,69 +60,15 @@ def floor_of(samples: pd.DataFrame) -> float | None:
     return float(np.median(factors[known] / ratios[known])) if known.any() else None
 
 
-def assumptions(study: Study) -> list[Assumption]:
-    """What the factor assumes, each with a verdict for this study and the reason for it."""
-    return [
-        _loss(study),
-        stationarity(study),
-        Assumption(
-            "Noise is independent from sample to sample",
-            "cannot be told",
-            "Wrong labels that come in groups, such as one annotator's habit, are not averaged away.",
-        ),
-        Assumption(
-            "Similarities do not depend on the noise",
-            "not met",
-            "The network was fitted to these very labels. In our experiments with known noise the factor promised four "
-            "to five times more denoising than there was.",
-        ),
-    ]
-
-
-def stationarity(study: Study) -> Assumption:
-    """Whether training had come to rest, judged by the residual in the notes of the step statistics.
-
-    The residual is the joint pull of all errors on the parameters, as a share of the largest that it could be. Errors
-    that know nothing of the network pull with about 1/√n; at rest there is no pull at all.
-    """
-    name = "Training has come to rest, with nothing but the loss pulling"
-    notes = study.manifest.steps["statistics"].notes if "statistics" in study.manifest.steps else {}
-    residual, samples = notes.get("stationarity_residual"), notes.get("training_samples")
-    if residual is None or not samples:
-        return Assumption(name, "cannot be told", "This study holds no stationarity residual.")
-    chance = samples**-0.5
-    compared = f"Stationarity residual {residual:.2g}; 0 is at rest, {chance:.2g} what errors at random would give:"
-    if residual <= MET * chance:
-        return Assumption(name, "met", f"{compared} the errors hardly pull at the parameters any more.")
-    if residual <= chance:
-        return Assumption(name, "roughly met", f"{compared} the errors pull no more than chance would.")
-    return Assumption(
-        name,
-        "not met",
-        f"{compared} the errors still pull together, as after early stopping, with weight decay or with another loss. "
-        "The numbers on this page then describe another network than this one.",
-    )
-
-
-def _loss(study: Study) -> Assumption:
-    if study.task == "classification":
-        return Assumption(
-            "Squared error",
-            "roughly met",
-            "A classifier is trained with cross-entropy. Its averages of probabilities and labels still agree at rest, "
-            "but flipped labels are not noise around a mean: read the labels nearby instead of a noise level.",
-        )
-    return Assumption(
-        "Squared error",
-        "cannot be told",
-        "The study does not know which loss was used; a small stationarity residual speaks for it.",
-    )
-
-
 def _show_numbers(study: Study, row: int) -> None:
     st.markdown(f"**Sample {row}**")
-    show_number_grid(study, NUMBERS, row)
-    missing = [COLUMNS[name].title for name in NUMBERS if name not in study.samples]
+    known = [name for name in SAYS if name in study.samples]
+    for start in range(0, len(known), 3):
+        for place, name in zip(st.columns(3), known[start : start + 3], strict=False):
+            with place, st.container(gap=None):
+                show_number(study, name, row)
+                st.caption(SAYS[name])
+    missing = [COLUMNS[name].title for name in SAYS if name not in known]
     if missing:
         st.caption(f"Not measured in this study: {', '.join(missing).lower()}.")
 
@@ -147,9 +90,16 @@ def _show_factors(study: Study, row: int) -> None:
     )
     st.caption(
         f"No factor of positive weights can be smaller than 1/√n = {floor:.3g}, with n = {1 / floor**2:,.0f} samples "
-        f"averaged. The median is {ratio:.3g} times that. {reading} The factor is no error bar: it says nothing about "
-        f"how far the average itself is from the truth. {guide_link('What it is', FACTOR)}"
+        f"averaged. The median is {ratio:.3g} times that. {reading} {_gain_words(study)}The factor is no error bar: it "
+        f"says nothing about how far the average itself is from the truth. {guide_link('What it is', FACTOR)}"
     )
+
+
+def _gain_words(study: Study) -> str:
+    gains = study.samples.get("leverage_gain", pd.Series(dtype=float)).dropna()
+    if not len(gains):
+        return ""
+    return f"The leverage gain, in which far samples count for less, keeps {gains.median():.3g} at the median. "
 
 
 def _show_neighborhood(study: Study, row: int) -> None:
@@ -200,6 +150,25 @@ def labels_averaged(study: Study, row: int) -> pd.Series | None:
     return shares.sort_values(ascending=False, kind="stable") if np.isfinite(shares).all() else None
 
 
+def _show_averages(study: Study, row: int) -> None:
+    """The two averages that are equal at rest, beside the values at the sample itself."""
+    if identity_gaps(study) is None:
+        return
+    st.subheader("The averages around this sample", anchor=False)
+    lines = ["| | this sample | average around it |", "|:--|--:|--:|"]
+    for name, array in (("prediction", "neighbor_mean"), ("target", "label_mean")):
+        means = study.array(f"statistics/{array}")[row]
+        for column, mean in zip(numbered_columns(study, name), means, strict=True):
+            own = write_value(study, column, study.samples[column].iloc[row])
+            lines.append(f"| {column.replace('_', ' ')} | {own} | {write_value(study, column, mean)} |")
+    st.markdown("\n".join(lines))
+    st.caption(
+        "The averages run over all training samples with the network's own weights; at rest the two are the same. "
+        "Neither is the truth: where the target bends more than the neighborhood is wide, the average cuts the corner, "
+        "and no number here can see that."
+    )
+
+
 def _show_shares(study: Study, shares: pd.Series, numbers: list[int], title: str, key: str) -> None:
     names = [class_name(study, number) for number in numbers]
     show_figure(bars(names, shares[numbers].to_numpy(), title, colors=numbers, span=(0, 1)), key=key)
@@ -217,6 +186,6 @@ def _show_shift(study: Study, row: int) -> None:
 
 
 def _show_assumptions(study: Study) -> None:
-    st.subheader("What this rests on", anchor=False)
+    st.subheader("Do these numbers apply here?", anchor=False)
     for one in assumptions(study):
-        st.markdown(f"{ICONS.get(one.verdict, UNKNOWN_ICON)} **{one.name}**: {one.verdict}. {one.reason}")
+        st.markdown(f"{ICONS.get(one.verdict, UNKNOWN_ICON)} **{one.name}**: {one.verdict}. {plain(one.reason)}")

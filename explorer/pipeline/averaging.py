@@ -49,28 +49,26 @@ def averaging_columns(
         all outputs were measured, shift and the arrays neighbor_mean and label_mean [n, c].
         facts: training_samples, floored_average_samples, stationarity_residual (None when it does not apply).
 
-    Cost: time O(n c p^2), memory of one shard.
+    Cost: time O(n c p^2), memory of one shard and of the columns.
     """
     values = _averaged_values(answers) if projection.mode == "all" else None
     moments = reduce(add, (_shard_moments(one, answers, values) for one in _shards(study, projection)))
     if not moments.count:
         return {}, {"training_samples": 0, "floored_average_samples": 0, "stationarity_residual": None}
     smoother = fit_smoother(moments if values is None else _of_kind(moments, GIVEN))
-    pieces, floored = [], 0
+    columns: dict[str, np.ndarray] = {}
+    floored = 0
     for shard in _shards(study, projection):
-        columns, touched = _shard_columns(shard, moments, smoother, values)
-        pieces.append(columns)
+        found, touched = _shard_columns(shard, moments, smoother, values)
+        for name, piece in found.items():  # small pieces that outlive their shard would scatter over memory
+            if name not in columns:
+                columns[name] = np.empty((study.n, *piece.shape[1:]), dtype=np.float32)
+            columns[name][shard.rows] = piece
         floored += touched
         advance(int(shard.rows[-1]) + 1)
     residual = None if values is None else float(stationarity_residual(moments)[RESIDUAL])
-    return (
-        {name: torch.cat([piece[name] for piece in pieces]).numpy() for name in pieces[0]},
-        {
-            "training_samples": moments.count,
-            "floored_average_samples": floored,
-            "stationarity_residual": residual,
-        },
-    )
+    facts = {"training_samples": moments.count, "floored_average_samples": floored, "stationarity_residual": residual}
+    return columns, facts
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,15 @@ def test_a_factor_on_all_gradients_changes_no_average(blocks):
     assert_close(uncertainty(1e-3 * blocks), uncertainty(blocks), **EXACT)
 
 
+def test_a_common_rotation_of_the_outputs_turns_averages_and_changes_no_share(blocks):
+    """E_k[R a] = R E_k[a] when all outputs are rotated by R; the one number a sample does not see R."""
+    values, c = draw_values(blocks), blocks.shape[1]
+    rotation = torch.linalg.qr(torch.randn(c, c, generator=torch.Generator().manual_seed(1)).double())[0]
+    assert_close(neighbor_mean(rotation @ blocks, values @ rotation.mT), neighbor_mean(blocks, values) @ rotation.mT)
+    assert_close(shares_of(rotation @ blocks), shares_of(blocks), **EXACT)
+    assert_close(uncertainty(rotation @ blocks), uncertainty(blocks), **EXACT)
+
+
 def test_shuffling_the_samples_shuffles_every_number(blocks):
     """Row i is sample i."""
     values, order = draw_values(blocks), torch.randperm(len(blocks), generator=torch.Generator().manual_seed(2))
