@@ -23,6 +23,16 @@ COLUMNS: dict[str, Column] = {
     "flipped": Column("Label was flipped", "Whether the label was changed on purpose; known only for demos.", "flag"),
     "alpha": Column("Place on the circle (turns)", "Where on the circle this input lies, from 0 to 1.", "share"),
     "curvature": Column("Curvature of the target", "How sharply the target bends here; large where it turns."),
+    "true_0": Column(
+        "True displacement across (pixels)", "Where the map truly lies, right of its place; known since it was made."
+    ),
+    "true_1": Column(
+        "True displacement down (pixels)", "Where the map truly lies, below its place; known since it was made."
+    ),
+    "label_error": Column(
+        "Error of the given label (pixels)",
+        "Distance of the noisy label from the truth; known only for demos. The network was not told.",
+    ),
     "target": Column("Target", "The value that the data set asks the network to predict."),
     "prediction": Column("Prediction", "What the network answers for this sample.", "class"),
     "confidence": Column("Confidence", "Softmax probability of the predicted class; often too high.", "share"),
@@ -82,13 +92,20 @@ COLUMNS: dict[str, Column] = {
         "share",
     ),
     "suspicion": Column(
-        "Suspicion", "Rank of doubt about the given label, from 0 to 1. Higher is more suspicious.", "share"
+        "Suspicion",
+        "Rank of doubt about the given label, from 0 to 1: by all other samples, by which classes are given for which, "
+        "and by the network's own answer unless it has memorized. Not a probability.",
+        "share",
     ),
     "suggested_label": Column(
-        "Suggested label", "The class that the sample's neighbors, seen by the network, speak for.", "class"
+        "Suggested label",
+        "The class that all other samples, seen by the network, speak for; the given label where they support it.",
+        "class",
     ),
     "suggested_probability": Column(
-        "Support for the suggestion", "Share of the neighbors' evidence for the suggested label.", "share"
+        "Support for the suggestion",
+        "Chance of the suggested label by all other samples, the given label not heard; rather too low than too high.",
+        "share",
     ),
     "label_margin": Column(
         "Contradiction by neighbors",

@@ -124,7 +124,7 @@ def test_json_is_one_document_and_nothing_else(said, tiny_study):
     suspicion = [one["suspicion"] for one in suspects]
     assert suspicion == sorted(tiny_study.samples["suspicion"], reverse=True)[:4]
     assert {"row", "label", "suggested_label", "label_margin"} <= set(suspects[0])
-    assert {"mnist", "mnist-noisy", "digits", "circle", "diabetes"} == {one["name"] for one in subjects}
+    assert {"mnist", "mnist-noisy", "digits", "circle", "registration", "diabetes"} == {one["name"] for one in subjects}
     assert set(fidelity) == set(tiny_study.fidelity) and fidelity["rows"] == 12
 
 

@@ -17,8 +17,8 @@ SAYS = {
     FACTOR: "How much of independent label noise the paper's average keeps. It cannot say how wrong the average is.",
     RATIO: "Near 1 the average counts all samples alike: the factor then knows their number and little else.",
     "effective_neighbors": "The factor as so many equal votes. It does not say that so many samples look alike.",
-    "leverage_gain": "The same share in the ridge regression that mimics the network: within a factor of two where the "
-    "truth was known. It cannot see what smoothing bends.",
+    "leverage_gain": "The same share in the ridge regression that mimics the network: nearer the truth where that was "
+    "known. It cannot see what the network would get wrong without noise.",
     "shift": "How far the prediction is from the average around it. It neither bounds nor ranks the error.",
     "uncertainty": "Which answers would have been cheap to move. It is no probability, and errors may lie elsewhere.",
 }

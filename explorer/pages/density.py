@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 
+from explorer.pages.counting import COUNT, show_counts
 from explorer.pages.reading import read_value, write_value
 from explorer.pages.selection import Between
 from explorer.pages.state import (
@@ -11,16 +12,14 @@ from explorer.pages.state import (
     filter_by,
     page_header,
     selection,
-    show_number,
     unfilter,
 )
 from explorer.pages.tiles import guide_link, numbered_columns, picked_points, show_figure, show_samples
 from explorer.study.study import Study
 from explorer.views.charts import Bins, bin_examples, histogram, round_bins
 from explorer.views.gallery import pictures
-from explorer.views.planes import CORNERS, POINTS, Corner, CornerRule, corner_plane, corner_rule, plane
+from explorer.views.planes import CORNERS, POINTS, Corner, CornerRule, corner_plane, corner_rule
 
-COUNT = "soft_density"
 ALL = "all samples"
 
 
@@ -35,9 +34,8 @@ def show(study: Study) -> None:
     _show_histogram(study, row)
     st.divider()
     _show_corners(study, row)
-    if "hard_density" in study.samples:
-        st.divider()
-        _show_hard(study, row)
+    st.divider()
+    show_counts(study, row)
 
 
 def label_variance_of_all(study: Study) -> float | None:
@@ -154,9 +152,10 @@ def _show_corners(study: Study, row: int) -> None:
     rule = corner_rule(counts, overall)
     figure = corner_plane(counts, variances, ("soft count (samples)", "label variance nearby"), rule, row=row)
     show_figure(figure, key="corners")
+    few, many = (write_value(study, COUNT, border) for border in (rule.few, rule.many))
     st.caption(
-        f"Few is the lowest tenth of the counts (up to {rule.few:.4g} samples), many the highest (from "
-        f"{rule.many:.4g}). Labels are mixed above {rule.mixed:.3g}, half the variance of all labels together "
+        f"Few is the lowest tenth of the counts (up to {few} samples), many the highest (from "
+        f"{many}). Labels are mixed above {rule.mixed:.3g}, half the variance of all labels together "
         f"({overall:.3g}). {'Color counts samples. ' if study.n > POINTS else ''}The names are readings to check by "
         "looking, not findings."
     )
@@ -186,28 +185,3 @@ def _show_corner(study: Study, row: int, corner: Corner, rule: CornerRule, rows:
         first_line=lambda one: _count_text(study, one),
         chosen=row,
     )
-
-
-def _show_hard(study: Study, row: int) -> None:
-    st.subheader("Counting only close neighbors", anchor=False)
-    soft, hard = (study.samples[name].to_numpy(dtype=float) for name in (COUNT, "hard_density"))
-    threshold = threshold_in_words(study)
-    place, numbers = st.columns([1, 2])
-    with place:
-        show_number(study, COUNT, row)
-        show_number(study, "hard_density", row)
-        st.caption(
-            f"The hard count takes samples with a similarity above {threshold} and forgets the rest; the soft count "
-            "lets every sample count by its similarity. Where the two disagree, a sample has many distant relatives "
-            "and few close ones, or the reverse."
-        )
-    with numbers:
-        titles = (f"hard count, similarity above {threshold} (samples)", "soft count (samples)")
-        show_figure(plane(hard, soft, titles, row=row), key="hard-soft")
-
-
-def threshold_in_words(study: Study) -> str:
-    """The similarity above which the hard count counts, as the study's notes say it."""
-    notes = study.manifest.steps["statistics"].notes if "statistics" in study.manifest.steps else {}
-    threshold = notes.get("threshold")
-    return f"{threshold:g}" if isinstance(threshold, int | float) else "the study's threshold"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.pages import denoising, density, guide, labels, sample, start, state
+from explorer.pages import compare, denoising, density, experiments, guide, labels, sample, start, state
 from explorer.pages import map as map_page
 from explorer.study.study import Study
 
@@ -16,7 +16,9 @@ PAGES: dict[str, tuple[Callable[[Study], None], str]] = {
     "Sample": (sample.show, ":material/image_search:"),
     "Density": (density.show, ":material/bar_chart:"),
     "Denoising": (denoising.show, ":material/blur_on:"),
+    "Compare": (compare.show, ":material/compare:"),
     "Labels": (labels.show, ":material/label:"),
+    "Experiments": (experiments.show, ":material/experiment:"),
     "Guide": (guide.show, ":material/menu_book:"),
 }
 

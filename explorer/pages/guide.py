@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from explorer.columns import COLUMNS
+from explorer.pages.findings import show_findings, show_met
 from explorer.pages.measurement import show_measurement
 from explorer.pages.state import page_header
 from explorer.study.study import Study
@@ -30,6 +31,7 @@ NOTATION = (
     r"k^C_{ij}=\tfrac1c\,\mathrm{Tr}\!\left(K_{ii}^{-1/2}K_{ij}K_{jj}^{-1/2}\right)",
 )
 
+NOISE = "How much noise is averaged"
 SECTIONS: dict[str, dict[str, Entry]] = {
     "How many are alike": {
         "soft_density": Entry(
@@ -53,13 +55,13 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             is_not="The quality of the network. It is about how much of the gradient was stored.",
         ),
     },
-    "How much noise is averaged": {
+    NOISE: {
         "denoising_factor": Entry(
             (r"\lVert w_i\rVert_2,\quad w_{ij}=\frac{K_{ij}}{\sum_{j'}K_{ij'}}",),
             "Squared error, training at rest, no weight decay, independent noise, and similarities that do not depend "
             "on that noise. With several outputs the weights are matrices and the factor is one number for them all.",
-            "An error bar. Multiplied by a noise level it does not tell how wrong a prediction is: in our experiments "
-            "the true gain was four to five times weaker.",
+            "An error bar. Multiplied by a noise level it does not tell how wrong a prediction is: it promises several "
+            "times more denoising than there is (see what we found).",
         ),
         "denoising_floor_ratio": Entry((r"\lVert w_i\rVert_2\cdot\sqrt n",)),
         "effective_neighbors": Entry((r"1/\lVert w_i\rVert_2^2",)),
@@ -70,7 +72,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "leverage_gain": Entry(
             (r"\sqrt{\textstyle\sum_j H_{ij}^2},\quad H=K(K+\lambda I)^{-1}",),
             "That ridge regression with the network's own similarity stands for the network.",
-            "An error bar either, though its order was right where we knew the truth.",
+            "An error bar either: it leaves out what the network would get wrong without any noise.",
         ),
         "uncertainty": Entry(
             (r"\lVert g_i\rVert^2\big/\textstyle\sum_j K_{ij}",),
@@ -113,8 +115,11 @@ def show(study: Study) -> None:
         for title, entries in present.items():
             if entries:
                 st.header(title, anchor=False, divider="gray")
+            if title == NOISE and entries:
+                show_met(study)
             for name, entry in entries.items():
                 _show_entry(name, entry)
+        show_findings(study)
         show_measurement(study)
 
 
@@ -130,8 +135,8 @@ def _show_contents(present: dict[str, dict[str, Entry]]) -> None:
             links = " · ".join(f"[{_UNIT.sub('', COLUMNS[name].title)}](#{name})" for name in entries)
             lines.append(f"**{title}:** {links}")
     lines.append(
-        "**[Which outputs are compared](#outputs)** · **[How exact the numbers are](#fidelity)** · "
-        "**[Which parameters take part](#coverage)**"
+        "**[What we found](#findings)** · **[Which outputs are compared](#outputs)** · "
+        "**[How exact the numbers are](#fidelity)** · **[Which parameters take part](#coverage)**"
     )
     st.markdown("  \n".join(lines))
 
@@ -157,7 +162,9 @@ def _show_similarity(study: Study) -> None:
         "- **It is not** the similarity of loss gradients (TracIn, influence functions), which depends on labels and "
         "vanishes for samples that are fitted well.\n"
         "- **Alike in the last layer** is the cosine of what the last layer receives, the usual embedding.\n"
-        "- **Alike as inputs** is the cosine of the raw values; the network plays no part."
+        "- **Alike as inputs** is the cosine of the raw values; the network plays no part.\n"
+        "- **Shares by layer** (Sample page): kᶜ is a sum over parameters, so over layers. **Which pixels** is its "
+        "slope by each input value, at this very picture: not a cause, and silent about large changes."
     )
     st.markdown(
         "Places on the **map** follow the nearest neighbors, but distances on any flat map are only a hint: trust the "

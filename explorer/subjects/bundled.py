@@ -36,6 +36,9 @@ _BUNDLED = (
         "digits", 1797, "Small handwritten digits of 8 × 8 pixels with a perceptron; the quickest to build."
     ),
     BundledSubject("circle", 2048, "The paper's toy problem: fewer neighbors where the target bends."),
+    BundledSubject(
+        "registration", 2500, "Photographs and displaced maps with careless labels: how much noise is averaged away."
+    ),
     BundledSubject("diabetes", 442, "A table of patients and a noisy target: regression."),
 )
 
@@ -97,6 +100,8 @@ def _source(name: str) -> Source:
             from explorer.subjects.digits import DIGITS as source
         case "circle":
             from explorer.subjects.circle import CIRCLE as source
+        case "registration":
+            from explorer.subjects.registration import REGISTRATION as source
         case "diabetes":
             from explorer.subjects.diabetes import DIABETES as source
         case _:

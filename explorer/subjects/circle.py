@@ -1,5 +1,7 @@
 """The paper's toy problem: a sine wave on a circle, where the right number of neighbors can be reasoned about."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import nn
@@ -34,27 +36,53 @@ def curvature(angles: np.ndarray, frequency: int) -> np.ndarray:
     return np.abs(bend) / (1 + slope**2) ** 1.5
 
 
-def circle_subject(model: nn.Module) -> Subject:
-    """Points of the circle in order of their angle, with the target sin(2 pi f alpha), all of them for training.
+def wave(angles: np.ndarray, frequency: int) -> np.ndarray:
+    """The target without noise, sin(2 pi f alpha), between -1 and 1.
 
-    Paper: Charpiat et al. 2019, the toy problem.
+    Args:
+        angles: [n] alpha, in turns.
+        frequency: f, waves around the circle.
     """
-    angles = np.sort(np.random.default_rng(SEED).uniform(size=SAMPLES))  # alpha, in turns
+    return np.sin(2 * np.pi * frequency * angles)
+
+
+def wave_subject(
+    model: nn.Module, *, frequency: int = FREQUENCY, samples: int = SAMPLES, noise: float = 0.0, seed: int = SEED
+) -> Subject:
+    """Points of the circle in order of their angle, with a wave as the target, all of them for training.
+
+    Args:
+        model: [m, 2] -> [m, 1].
+        frequency: f, waves around the circle.
+        samples: n, at angles that are drawn evenly.
+        noise: standard deviation of the normal noise that is added to each target on its own, in units of the target.
+        seed: chooses the angles, and then the noise.
+
+    Paper: Charpiat et al. 2019, the toy problem; there without noise.
+    """
+    generator = np.random.default_rng(seed)
+    angles = np.sort(generator.uniform(size=samples))  # alpha, in turns
     points = np.stack([np.cos(2 * np.pi * angles), np.sin(2 * np.pi * angles)], axis=1)  # [n, 2]
+    targets = wave(angles, frequency) + noise * generator.normal(size=samples)
+    told_noise = f"with noise of deviation {noise:g}" if noise else "without noise"
     return Subject(
         name="circle",
         model=model,
         dataset=TensorDataset(torch.from_numpy(points.astype(np.float32))),
-        labels=np.sin(2 * np.pi * FREQUENCY * angles).astype(np.float32),
+        labels=targets.astype(np.float32),
         kind="point",
         feature_names=["cos 2πα", "sin 2πα"],
         description=(
-            f"The paper's toy problem: {SAMPLES:,} points on a circle and the target sin(2π·{FREQUENCY}α), "
-            "without noise."
+            f"The paper's toy problem: {samples:,} points on a circle and the target sin(2π·{frequency}α), "
+            f"{told_noise}."
         ),
-        reference="circle",
-        columns={"alpha": angles, "curvature": curvature(angles, FREQUENCY)},
+        columns={"alpha": angles, "curvature": curvature(angles, frequency)},
     )
+
+
+def circle_subject(model: nn.Module) -> Subject:
+    """The bundled one: four waves without noise."""
+    return replace(wave_subject(model), reference="circle")
 
 
 CIRCLE = Source(

@@ -7,7 +7,7 @@ pytestmark = pytest.mark.browser
 
 AA = 4.5
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-PAGES = ("/", "/sample", "/density", "/denoising", "/labels", "/guide", "/studies")
+PAGES = ("/", "/sample", "/density", "/compare", "/denoising", "/labels", "/guide", "/studies")
 NO_WEBGL2 = """
   const open = HTMLCanvasElement.prototype.getContext;
   HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {

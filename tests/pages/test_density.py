@@ -1,10 +1,12 @@
 """Laws of the density page: counts, ranges and corners are those of the table."""
 
 import re
+from functools import partial
 from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
+import streamlit as st
 from pages.screen import (
     as_regression,
     copied,
@@ -18,7 +20,9 @@ from pages.screen import (
     words,
 )
 
+from explorer.pages.counting import bins_of
 from explorer.pages.density import label_variance_of_all
+from explorer.study.counts import neighbor_counts
 from explorer.study.study import Study
 
 
@@ -30,6 +34,12 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def samples(folder):
     return Study.open(folder).samples
+
+
+@pytest.fixture(scope="module")
+def similarities(folder, samples):
+    rows = np.arange(len(samples))
+    return Study.open(folder).similarity(rows, rows)
 
 
 def test_the_place_of_the_sample_is_said_in_words(folder, samples):
@@ -92,10 +102,59 @@ def test_corners_hold_what_their_caption_says(folder, samples):
     assert counts[rows].is_monotonic_increasing
 
 
-def test_the_hard_count_names_its_threshold(folder):
-    """The threshold is the one in the study's notes."""
+def test_the_slider_begins_at_the_threshold_of_the_table(folder, samples):
+    """The first count is the column hard_density, and its threshold is named."""
     threshold = Study.open(folder).manifest.steps["statistics"].notes["threshold"]
-    assert f"similarity above {threshold:g}" in words(page("density", folder))
+    test = page("density", folder, sample="9")
+    assert test.select_slider[0].value == threshold
+    assert f"similarity above {threshold:g}, itself included" in words(test)
+    np.testing.assert_array_equal(figures(test)[-1].data[0].x, samples["hard_density"])
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.99])
+def test_a_step_of_the_slider_counts_above_another_threshold(folder, similarities, threshold):
+    """Each sample's count is that of the pairs, across in one figure and summed into bars in the other."""
+    test = page("density", folder, sample="9")
+    test.select_slider[0].set_value(threshold).run()
+    expected = (similarities > threshold).sum(1)
+    bars, plane = figures(test)[-2:]
+    np.testing.assert_array_equal(plane.data[0].x, expected)
+    assert np.sum(bars.data[0].y) == len(expected)
+    below = 100 * (expected < expected[9]).sum() / (len(expected) - 1)
+    assert f"counts as **{expected[9]}** of {len(expected)}, more than {below:.0f} %" in words(test)
+
+
+def test_the_power_count_has_exponents_in_place_of_thresholds(folder, similarities):
+    """Sums of powers of all positive similarities."""
+    test = page("density", folder, sample="9")
+    test.button_group(key="close-way").set_value("power").run()
+    test.select_slider[0].set_value(3).run()
+    plane = figures(test)[-1]
+    np.testing.assert_allclose(plane.data[0].x, (similarities.clip(0) ** 3).sum(1), rtol=1e-5)
+    assert "raised to the power of 3" in words(test)
+
+
+def test_small_whole_counts_have_a_bar_each():
+    """No bar stands between two whole numbers, and none is lost; wider counts get round bins."""
+    few = bins_of(np.array([1.0, 1.0, 4.0, np.nan]))
+    assert few.counts.tolist() == [2, 0, 0, 1]
+    assert few.edges.tolist() == [0.5, 1.5, 2.5, 3.5, 4.5]
+    assert bins_of(np.array([1.0, 900.0])).counts.sum() == 2
+    assert bins_of(np.array([1.0, 1.5])).counts.sum() == 2
+
+
+def test_estimates_are_called_so(folder, monkeypatch):
+    """Where not all pairs are compared the page says among how many, and the chosen sample's count stays exact."""
+    exact = words(page("density", folder, sample="9"))
+    monkeypatch.setattr("explorer.pages.counting.neighbor_counts", partial(neighbor_counts, pairs=1))
+    monkeypatch.setattr("explorer.study.counts.LEAST_OTHERS", 100)
+    st.cache_data.clear()
+    text = words(page("density", folder, sample="9"))
+    st.cache_data.clear()
+    assert "All pairs of samples were compared" in exact
+    assert "with 100 others chosen at random" in text
+    (count,) = re.findall(r"counts as \*\*(\d+)\*\* of", exact)
+    assert f"counts as **{count}** of" in text
 
 
 def test_label_variance_of_all_is_that_of_the_targets_in_a_regression(folder, tmp_path):
@@ -103,7 +162,7 @@ def test_label_variance_of_all_is_that_of_the_targets_in_a_regression(folder, tm
     path = rewritten(as_regression(copied(folder, tmp_path / "study")), lambda table: table.assign(target_residual=7.0))
     study = Study.open(path)
     assert label_variance_of_all(study) == pytest.approx(study.samples["target"].to_numpy().var())
-    assert len(figures(page("density", study.path))) == 3
+    assert len(figures(page("density", study.path))) == 4
 
 
 def test_a_study_without_counts_says_so(folder, tmp_path):

@@ -2,17 +2,25 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from pages.screen import as_regression, copied, damage, made_up_study, page, rewritten, words
 
 from explorer.columns import COLUMNS
+from explorer.pages import circle
+from explorer.pages.assumptions import assumptions
+from explorer.pages.findings import QUERIES, negative_share
 from explorer.pages.guide import explained_columns
 from explorer.pages.measurement import MODES, coverage_in_words
 from explorer.records import OUTPUT_MODES
 from explorer.study.study import Study
 from explorer.study.writer import StudyWriter
 
-SELF_EVIDENT = {"label", "true_label", "flipped", "target", "prediction", "split", "alpha", "curvature", "x", "y"}
+SELF_EVIDENT = {"label", "true_label", "flipped", "target", "prediction", "split", "alpha", "curvature", "x", "y"} | {
+    "true_0",
+    "true_1",
+    "label_error",
+}
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +113,27 @@ def test_a_damaged_table_is_one_sentence(folder, tmp_path):
     broken = copied(folder, tmp_path / "study")
     damage(broken / "samples.parquet")
     assert "is damaged" in page("guide", broken).error[0].value
+
+
+def test_what_we_found_is_read_from_the_shipped_tables(folder):
+    """The slopes of the circle's counts and the gains stand in the guide as on the page of experiments."""
+    text = words(page("guide", folder))
+    medians = circle.count_medians(circle.table("counts"))
+    learned = circle.learned_frequencies(circle.table("runs"))
+    assert circle.paces_in_words(circle.count_slopes(medians[learned])) in text
+    assert circle.leverage_in_words(circle.table("noise")) in text
+
+
+def test_what_noise_numbers_assume_is_judged_for_this_study(folder):
+    """Each assumption stands with the verdict that the Denoising page gives."""
+    text = words(page("guide", folder))
+    for one in assumptions(Study.open(folder)):
+        assert f"{one.name}: **{one.verdict}**" in text
+
+
+def test_the_share_of_negative_pairs_is_that_of_all_pairs_where_all_are_drawn(small):
+    """Up to the number of drawn samples it is no estimate."""
+    study = Study.open(small)
+    similarities = study.similarity(range(study.n), range(study.n))[~np.eye(study.n, dtype=bool)]
+    assert study.n < QUERIES
+    assert negative_share.__wrapped__(study, study.version) == pytest.approx((similarities < 0).mean())

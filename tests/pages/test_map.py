@@ -112,8 +112,9 @@ def test_without_a_study_the_app_offers_the_bundled_subjects(framed):
     """The first card is the default subject, with the one primary button."""
     test = framed()
     assert not test.exception
-    assert [one.value for one in test.subheader] == ["mnist-noisy", "mnist", "digits", "circle", "diabetes"]
-    assert [one.label for one in test.button] == ["Measure it"] * 5
+    names = ["mnist-noisy", "mnist", "digits", "circle", "registration", "diabetes"]
+    assert [one.value for one in test.subheader] == names
+    assert [one.label for one in test.button] == ["Measure it"] * len(names)
     assert test.button[0].proto.type == "primary"
 
 

@@ -12,7 +12,7 @@ import torch
 
 from explorer.errors import SubjectError
 from explorer.subjects import bundled, bundled_subjects, load_subject
-from explorer.subjects.circle import curvature
+from explorer.subjects.circle import circle_network, curvature, wave, wave_subject
 from explorer.subjects.mnist import read_digits
 from explorer.subjects.weights import weights_metadata
 
@@ -50,7 +50,7 @@ def test_shipped_weights_are_as_good_as_they_say(name):
             found = (outputs[rows].argmax(1) == targets[rows]).double().mean()
             assert found.item() == pytest.approx(said[f"{part}_accuracy"], abs=1e-3)
         elif len(rows):
-            found = (outputs[rows, 0] - targets[rows]).double().pow(2).mean().sqrt()
+            found = (outputs[rows] - targets[rows].reshape(len(rows), -1)).double().pow(2).mean().sqrt()
             assert found.item() == pytest.approx(said[f"{part}_rmse"], abs=1e-3)
 
 
@@ -107,6 +107,18 @@ def test_the_circle_is_a_circle_and_its_target_a_wave():
     turned = np.arctan2(points[:, 1], points[:, 0]) / (2 * np.pi) % 1
     np.testing.assert_allclose(turned, angles, atol=1e-6)
     np.testing.assert_allclose(subject.targets, np.sin(4 * np.arctan2(points[:, 1], points[:, 0])), atol=1e-5)
+
+
+def test_noise_is_added_to_the_wave_and_moves_no_point():
+    """Labels minus the clean wave have mean 0 and the given deviation; the points are those without noise."""
+    clean, noisy = (wave_subject(circle_network(), frequency=3, samples=4000, noise=noise) for noise in (0.0, 0.3))
+    np.testing.assert_array_equal(clean.columns["alpha"], noisy.columns["alpha"])
+    truth = wave(clean.columns["alpha"], 3)
+    np.testing.assert_array_equal(clean.targets, truth.astype(np.float32))
+    error = noisy.targets - truth
+    assert abs(error.mean()) < 5 * 0.3 / np.sqrt(4000)
+    assert error.std() == pytest.approx(0.3, rel=5 / np.sqrt(8000))
+    assert np.abs(np.corrcoef(error[1:], error[:-1])[0, 1]) < 5 / np.sqrt(4000)
 
 
 def test_curvature_is_one_over_the_radius():

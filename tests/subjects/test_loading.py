@@ -83,7 +83,7 @@ def test_what_goes_wrong_in_a_file_is_told_with_its_line(write, text, function, 
     ("name", "words"),
     [
         ("mnits", "Did you mean mnist?"),
-        ("zebra", "mnist-noisy, mnist, digits, circle, diabetes or path/file.py:function, found 'zebra'"),
+        ("zebra", "mnist-noisy, mnist, digits, circle, registration, diabetes or path/file.py:function, found 'zebra'"),
         ("nowhere.py:make", "expected a Python file at nowhere.py, found none"),
         ("own.py", "expected file.py:function, found own.py alone"),
     ],
