@@ -11,13 +11,12 @@ from explorer.similarity import (
     given_label_loss,
     label_margin,
     label_posterior,
-    label_suspicion,
     label_variance,
     neighbor_disagreement,
     rank_share,
-    suggested_labels,
     target_residual,
 )
+from explorer.similarity.suspicion import label_doubt
 from explorer.study.study import Study
 
 
@@ -37,20 +36,22 @@ def doubt_columns(study: Study, answers: Answers, neighbors: Neighbors) -> dict[
 
 def _class_doubts(units: UnitBlocks, answers: Answers, neighbors: Neighbors) -> dict[str, Tensor]:
     labels = answers.labels
-    posterior = label_posterior(units, labels, answers.classes, valid=answers.valid)
-    suggested, probability = suggested_labels(posterior)
+    evidence = label_posterior(units, labels, answers.classes, valid=answers.valid)
+    logits = answers.logits.masked_fill(~answers.answered[:, None], torch.nan)
+    doubt = label_doubt(evidence, labels, logits=logits, trained=answers.trained)
     return {
-        "suspicion": label_suspicion(posterior, labels),
-        "suggested_label": suggested,
-        "suggested_probability": probability,
-        "label_margin": label_margin(posterior, labels),
+        "suspicion": rank_share(doubt.wrong_odds),
+        "suggested_label": doubt.suggested,
+        "suggested_probability": doubt.probability,
+        "label_margin": label_margin(evidence, labels),
         "neighbor_disagreement": neighbor_disagreement(labels, neighbors),
-        "given_label_loss": given_label_loss(answers.logits, labels).masked_fill(~answers.answered, torch.nan),
+        "given_label_loss": given_label_loss(logits, labels),
     }
 
 
 def _target_doubts(units: UnitBlocks, answers: Answers, neighbors: Neighbors) -> dict[str, Tensor]:
-    residual = target_residual(units, answers.labels, valid=answers.valid)
+    predictions = answers.outputs.masked_fill(~answers.answered[:, None], torch.nan)
+    residual = target_residual(units, answers.labels, predictions=predictions, valid=answers.valid)
     return {"suspicion": rank_share(residual), "target_residual": residual}
 
 

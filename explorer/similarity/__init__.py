@@ -8,11 +8,14 @@ Tensors in, tensors out; float64 in, float64 out; no disk, no screen. The order 
     denoising   gradients and moments -> what the network's own averaging does to label noise
     leverage    the same for the ridge regression that mimics the network
     ridge       unit features -> what all other samples say about each one
+    label_noise what all others say and the labels -> how labels go wrong in this data set
+    network_answer  outputs and labels -> the network's own answer, as far as it has not memorized
     suspicion   unit features and labels -> which labels to doubt
     distinct    unit features -> samples that share a row
     search      distinct unit features -> the most similar ones, exactly
     approximate the same by an index, for more samples than can all be compared
     neighbors   unit features -> Neighbors (these four: numpy and FAISS, no torch)
+    duplicates  Neighbors -> near duplicates, groups whose labels conflict, isolated samples (no torch)
     agreement   Neighbors and labels -> how far neighbors agree
     layout      Neighbors -> a map (numpy and UMAP, no torch)
 
@@ -47,17 +50,21 @@ _NAMES = {
     ),
     "leverage": ("Smoother", "fit_smoother", "leverage_gain"),
     "ridge": ("leave_one_out",),
+    "label_noise": ("LabelNoise", "fit_label_noise"),
+    "network_answer": ("answer_odds",),
     "suspicion": (
         "label_posterior",
         "label_margin",
-        "calibrated_margin",
         "label_suspicion",
+        "label_doubt",
+        "LabelDoubt",
         "suggested_labels",
         "target_residual",
         "rank_share",
         "given_label_loss",
     ),
     "agreement": ("neighbor_votes", "neighbor_disagreement", "label_variance"),
+    "duplicates": ("DuplicateGroups", "duplicate_groups", "nearest_similarity", "isolated_rows"),
     "neighbors": ("find_neighbors", "find_stored_neighbors", "unit_rows"),
     "layout": ("lay_out", "principal_coordinates", "stored_principal_coordinates"),
 }

@@ -12,7 +12,7 @@ from explorer.similarity.moments import Moments
 from explorer.similarity.shapes import check_length, check_units
 
 FIXED_RIDGE = 0.003
-"""Ridge as a share of n · mean(K_ii): the value that label ranking was measured with; 0.003 to 0.01 is safe."""
+"""Ridge as a share of n · mean(K_ii), where nothing better is known."""
 
 UnitRows = Tensor | Iterable[Tensor]
 """Unit rows [n, d]: one tensor, or its blocks of rows, which are read anew each time they are asked for."""
@@ -20,12 +20,18 @@ UnitRows = Tensor | Iterable[Tensor]
 _BLOCK = 4096
 
 
-def leave_one_out(units: UnitRows, values: Tensor, *, valid: Tensor | None = None, intercept: bool = False) -> Tensor:
+def leave_one_out(
+    units: UnitRows,
+    values: Tensor,
+    *,
+    valid: Tensor | None = None,
+    intercept: bool = False,
+    ridge: float = FIXED_RIDGE,
+) -> Tensor:
     """What all other samples say about each one: kernel ridge regression, without its own value.
 
-    Exactly what refitting without the sample would predict, at the cost of one fit. The ridge is fixed at
-    0.003 · n · mean(K_ii): choosing it by this very error was measured to be worse, for the features have already
-    seen the labels.
+    Exactly what refitting without the sample would predict, at the cost of one fit. The ridge is fixed: choosing it by
+    this very error was measured to be worse, for the features have already seen the labels.
 
     Args:
         units: [n, d] floating point, unit rows; the kernel is their inner product k^C. Not modified. Blocks of them are
@@ -33,6 +39,7 @@ def leave_one_out(units: UnitRows, values: Tensor, *, valid: Tensor | None = Non
         values: [n, v] floating point; a row with nan teaches nothing and is predicted from all others.
         valid: [n] bool, samples whose features can be used; None takes those that are not zero.
         intercept: whether a constant is fitted beside the kernel, free of the ridge. For values without a natural zero.
+        ridge: share of n · mean(K_ii), positive. Turning it up listens to more samples, each less.
 
     Returns:
         [n, v] in the dtype of units; nan for samples that are not valid or that nobody else speaks for.
@@ -53,7 +60,7 @@ def leave_one_out(units: UnitRows, values: Tensor, *, valid: Tensor | None = Non
     moments = reduce(add, (part.moments(intercept) for part in _parts(units, values, valid)))
     if not moments.count:
         return torch.full_like(values, torch.nan, dtype=next(iter(_blocks(units))).dtype)
-    factor, coefficients = _ridge_fit(moments, intercept)
+    factor, coefficients = _ridge_fit(moments, intercept, ridge)
     predictions = []
     for part in _parts(units, values, valid):
         rows = part.rows(intercept)
@@ -98,11 +105,11 @@ def _blocks(units: UnitRows) -> Iterable[Tensor]:
     return units.split(_BLOCK) if isinstance(units, Tensor) else units
 
 
-def _ridge_fit(moments: Moments, intercept: bool) -> tuple[Tensor, Tensor]:
+def _ridge_fit(moments: Moments, intercept: bool, ridge: float) -> tuple[Tensor, Tensor]:
     """Cholesky factor of F + ridge·I and the coefficients, in float64; the intercept is the last column."""
     width = len(moments.second) - intercept
     ridges = torch.zeros_like(moments.second[0])
-    ridges[:width] = FIXED_RIDGE * moments.second.diagonal()[:width].sum()
+    ridges[:width] = ridge * moments.second.diagonal()[:width].sum()
     factor = torch.linalg.cholesky(moments.second + ridges.diag())
     return factor, torch.cholesky_solve(moments.weighted.mT, factor)
 

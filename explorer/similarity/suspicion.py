@@ -3,13 +3,25 @@
 A label of -1 and a target of nan mean "not labeled": such samples teach nothing and are not ranked.
 """
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
 from explorer.errors import ShapeError
+from explorer.similarity.label_noise import LabelNoise, fit_label_noise
+from explorer.similarity.network_answer import answer_odds
 from explorer.similarity.ridge import UnitRows, leave_one_out
 from explorer.similarity.shapes import check_length
+
+LABEL_RIDGE = 0.01
+"""Ridge of the evidence about classes: between what was best for easy data (0.003) and for hard data (0.03)."""
+TARGET_RIDGE = 0.001
+"""Ridge of what is left of targets: a larger one hears too little, a smaller one learns the wrong targets."""
+LEAST_LABELED = 20
+"""Labeled samples a class that a split needs to be learned about apart."""
 
 
 def label_posterior(
@@ -42,7 +54,8 @@ def label_posterior(
             f"{labels.max()}. Number the classes from 0."
         )
     targets = one_hot(labels.long().clamp(min=0), classes).float()
-    return leave_one_out(units, targets.masked_fill((labels < 0)[:, None], torch.nan), valid=valid)
+    targets = targets.masked_fill((labels < 0)[:, None], torch.nan)
+    return leave_one_out(units, targets, valid=valid, ridge=LABEL_RIDGE)
 
 
 def label_margin(posterior: Tensor, labels: Tensor) -> Tensor:
@@ -58,45 +71,72 @@ def label_margin(posterior: Tensor, labels: Tensor) -> Tensor:
     >>> label_margin(torch.tensor([[0.75, 0.25], [0.5, 0.0]]), torch.tensor([0, 1])).tolist()
     [-0.5, 0.5]
     """
-    return _best_other(posterior, labels, torch.zeros_like(posterior[0])) - _given(posterior, labels)
+    return _best_other(posterior, labels) - _given(posterior, labels)
 
 
-def calibrated_margin(posterior: Tensor, labels: Tensor) -> Tensor:
-    """The label margin after subtracting from each class its mean evidence over the samples that carry it.
+class LabelDoubt(NamedTuple):
+    """What all evidence together says about the labels of some samples, float64."""
 
-    It forgives classes that are hard as a whole.
-
-    Args:
-        posterior: [n, classes], see label_posterior.
-        labels: [n] int64 given classes; -1 where there is none.
-
-    Returns:
-        [n]; nan without a label.
-    """
-    given = _given(posterior, labels)
-    known = given.isfinite()
-    sums = torch.zeros_like(posterior[0]).index_add(0, labels[known], given[known])
-    counts = torch.zeros_like(posterior[0]).index_add(0, labels[known], torch.ones_like(given[known]))
-    usual = sums / counts.clamp(min=1)
-    own = usual[labels.clamp(min=0)]
-    return _best_other(posterior, labels, usual) - (given - own)
+    wrong_odds: Tensor
+    """[n] log-odds that the given label is wrong: 0 is even, large is suspicious; nan without a label or evidence."""
+    suggested: Tensor
+    """[n] int64 the class that the label should be, see label_doubt; -1 without evidence."""
+    probability: Tensor
+    """[n] chance of that class before the given label is heard; rather too low than too high; nan without evidence."""
 
 
-def label_suspicion(posterior: Tensor, labels: Tensor) -> Tensor:
-    """Rank of doubt about each given label: the sum of the ranks of label_margin and calibrated_margin.
+def label_doubt(
+    evidence: Tensor, labels: Tensor, *, logits: Tensor | None = None, trained: Tensor | None = None
+) -> LabelDoubt:
+    """Doubt about each given label: all other samples, how labels go wrong, and what the network itself answers.
 
-    It orders, it is not a probability of being wrong.
+    The network's answer counts in full when it repeats none of the labels that the others call wrong, and not at all
+    once it repeats a tenth of them: then it has memorized.
+
+    The given label is suggested where it is the likeliest class whether it is heard or not. Otherwise the suggestion is
+    the likeliest other class, which weighs how often that one is mistaken for the given one.
 
     Args:
-        posterior: [n, classes], see label_posterior.
+        evidence: [n, classes], see label_posterior.
         labels: [n] int64 given classes; -1 where there is none.
+        logits: [n, classes] the network's answers; a row that is not finite is not heard. None asks only the others.
+        trained: [n] bool, samples that the network was trained on. Evidence about the others, held out, is less sure
+            and their labels may be better or worse: given enough of each they are learned about apart.
 
     Returns:
-        [n] from 0 to 1, which a sample that leads both rankings has; nan without a label or a posterior.
+        Doubts of all samples, on one scale.
 
-    Cost: time O(n (classes + log n)).
+    Raises:
+        ShapeError: labels, logits or trained do not have n entries.
+
+    Cost: time O(n classes) for each of some hundred passes, memory O(n classes).
     """
-    return (rank_share(label_margin(posterior, labels)) + rank_share(calibrated_margin(posterior, labels))) / 2
+    check_length(labels, len(evidence), "labels")
+    odds = evidence.new_full((len(evidence),), torch.nan, dtype=torch.float64)
+    suggested, probability = torch.full_like(labels, -1), odds.clone()
+    for rows in _learned_apart(evidence, labels, trained):
+        noise = fit_label_noise(evidence[rows], labels[rows])
+        heard = 0.0 if logits is None else answer_odds(noise, logits[rows], labels[rows])
+        odds[rows] = noise.wrong_odds + heard
+        suggested[rows], probability[rows] = _suggestion(noise, labels[rows])
+    return LabelDoubt(odds, suggested, probability)
+
+
+def label_suspicion(
+    posterior: Tensor, labels: Tensor, *, logits: Tensor | None = None, trained: Tensor | None = None
+) -> Tensor:
+    """Rank of doubt about each given label, see label_doubt: it orders, it is not a probability of being wrong.
+
+    Args:
+        posterior: [n, classes] evidence, see label_posterior.
+        labels: [n] int64 given classes; -1 where there is none.
+        logits: as in label_doubt.
+        trained: as in label_doubt.
+
+    Returns:
+        [n] float64 from 0 to 1, the most suspicious; nan without a label or evidence.
+    """
+    return rank_share(label_doubt(posterior, labels, logits=logits, trained=trained).wrong_odds)
 
 
 def suggested_labels(posterior: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,12 +163,17 @@ def suggested_labels(posterior: Tensor) -> tuple[Tensor, Tensor]:
     return labels.masked_fill(~known, -1), probability.masked_fill(~known, torch.nan)
 
 
-def target_residual(units: UnitRows, targets: Tensor, *, valid: Tensor | None = None) -> Tensor:
-    """Distance of each target from what all other samples predict, in units of the usual distance.
+def target_residual(
+    units: UnitRows, targets: Tensor, *, predictions: Tensor | None = None, valid: Tensor | None = None
+) -> Tensor:
+    """Distance of each target from what network and all other samples predict, in units of the usual distance.
+
+    The ridge tells from all other samples how far the network itself is off.
 
     Args:
         units: [n, d] floating point, unit rows, or blocks of them. Not modified.
         targets: [n] or [n, c] floating point; nan where there is none.
+        predictions: like targets, what the network answers; None asks the other samples alone.
         valid: as in leave_one_out.
 
     Returns:
@@ -143,7 +188,10 @@ def target_residual(units: UnitRows, targets: Tensor, *, valid: Tensor | None = 
     if isinstance(units, Tensor):
         check_length(targets, len(units), "targets")
     targets = targets.reshape(len(targets), -1)
-    predicted = leave_one_out(units, targets, valid=valid, intercept=True)
+    if predictions is not None:
+        check_length(predictions, len(targets), "predictions")
+        targets = targets.double() - predictions.reshape(targets.shape)
+    predicted = leave_one_out(units, targets, valid=valid, intercept=True, ridge=TARGET_RIDGE)
     squares = (targets.to(predicted.dtype) - predicted).square()
     usual = squares.nanmean(0)
     return torch.where(usual > 0, squares / usual, squares).mean(1).sqrt()
@@ -192,10 +240,33 @@ def _given(values: Tensor, labels: Tensor) -> Tensor:
     return values.gather(1, labels.clamp(min=0)[:, None])[:, 0].masked_fill(labels < 0, torch.nan)
 
 
-def _best_other(posterior: Tensor, labels: Tensor, usual: Tensor) -> Tensor:
-    """[n] the largest of posterior − usual among the other classes that some sample has; 0 when there is none."""
+def _best_other(posterior: Tensor, labels: Tensor) -> Tensor:
+    """[n] the largest of the posterior among the other classes that some sample has; 0 when there is none."""
     absent = torch.ones_like(posterior[0], dtype=torch.bool)
     absent[labels[_given(posterior, labels).isfinite()]] = False
     own = one_hot(labels.clamp(min=0), posterior.shape[1]).bool()
-    best = (posterior - usual).masked_fill(own | absent, -torch.inf).amax(1)
+    best = posterior.masked_fill(own | absent, -torch.inf).amax(1)
     return torch.where(best == -torch.inf, 0.0, best)
+
+
+def _suggestion(noise: LabelNoise, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """[n] the suggested class and its chance before the label is heard."""
+    unheard, _ = suggested_labels(noise.clean)
+    heard, _ = suggested_labels(noise.posterior)
+    others, _ = suggested_labels(noise.posterior.scatter(1, labels.clamp(min=0)[:, None], 0.0))
+    doubted = noise.wrong_odds.isfinite() & ((unheard != labels) | (heard != labels))
+    suggested = torch.where(doubted, others, unheard)
+    return suggested, noise.clean.gather(1, suggested.clamp(min=0)[:, None])[:, 0]
+
+
+def _learned_apart(evidence: Tensor, labels: Tensor, trained: Tensor | None) -> Iterator[Tensor]:
+    """Masks [n] of the samples that are learned about together."""
+    whole = torch.ones_like(labels, dtype=torch.bool)
+    if trained is None:
+        yield whole
+        return
+    check_length(trained, len(labels), "trained")
+    taught = evidence.isfinite().all(1) & (labels >= 0)
+    least = LEAST_LABELED * len(labels[taught].unique())
+    parts = (trained, ~trained)
+    yield from parts if all(int((taught & part).sum()) >= least for part in parts) else (whole,)

@@ -26,6 +26,13 @@ def test_one_fit_predicts_what_a_refit_without_each_sample_would(blocks, interce
     assert_close(leave_one_out(units, values, intercept=intercept), torch.from_numpy(expected), **EXACT)
 
 
+def test_another_ridge_is_the_share_that_was_asked_for(blocks):
+    """The ridge is that share of n · mean(K_ii), refitted without each sample."""
+    units, values = unit_features(blocks), draw_values(len(blocks))
+    expected = oracles.refitted_without(units.numpy(), values.numpy(), 0.05 * len(units))
+    assert_close(leave_one_out(units, values, ridge=0.05), torch.from_numpy(expected), **EXACT)
+
+
 def test_blocks_of_rows_do_not_show(monkeypatch, blocks):
     """The fit is summed and evaluated in pieces."""
     units, values = unit_features(blocks), draw_values(len(blocks))

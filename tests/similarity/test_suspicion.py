@@ -9,7 +9,6 @@ from torch.testing import assert_close
 
 from explorer.errors import ShapeError
 from explorer.similarity import (
-    calibrated_margin,
     given_label_loss,
     label_margin,
     label_posterior,
@@ -19,6 +18,7 @@ from explorer.similarity import (
     target_residual,
     unit_features,
 )
+from explorer.similarity.suspicion import label_doubt
 
 EXACT = {"rtol": 1e-8, "atol": 1e-10}
 CLASSES = 4
@@ -35,6 +35,22 @@ def crowd(n=400, wrong=40, c=2, seed=0):
     return unit_features(blocks), labels, true
 
 
+def hazy():
+    """Samples of which every fifth label is wrong and whose neighbors say little."""
+    generator = torch.Generator().manual_seed(1)
+    true = torch.arange(600) % CLASSES
+    centers = torch.randn(CLASSES, 1, 24, generator=generator, dtype=torch.float64)
+    blocks = centers[true] + 1.5 * torch.randn(600, 1, 24, generator=generator, dtype=torch.float64)
+    labels = torch.where(torch.arange(600) % 5 == 0, (true + 1 + torch.arange(600) // 5 % 3) % CLASSES, true)
+    return unit_features(blocks), labels, true
+
+
+def answers(classes):
+    """Logits of a network that is fairly sure of these classes."""
+    noise = torch.randn(len(classes), CLASSES, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    return 4 * torch.eye(CLASSES, dtype=torch.float64)[classes] + noise
+
+
 def test_planted_wrong_labels_rank_above_the_median():
     """Every one of them, and nearly all above every right one."""
     units, labels, true = crowd()
@@ -45,32 +61,30 @@ def test_planted_wrong_labels_rank_above_the_median():
 
 
 def test_the_suggestion_for_a_planted_wrong_label_is_the_true_one():
-    """The class that all others speak for."""
+    """And for a right one nearly always the given label, with a chance."""
     units, labels, true = crowd()
-    suggested, probability = suggested_labels(label_posterior(units, labels))
-    assert (suggested == true)[labels != true].float().mean() > 0.95
-    assert probability.min() >= 1 / CLASSES and probability.max() <= 1
+    doubt = label_doubt(label_posterior(units, labels), labels)
+    assert (doubt.suggested == true)[labels != true].float().mean() > 0.95
+    assert (doubt.suggested == true)[labels == true].float().mean() > 0.95
+    assert doubt.probability.min() >= 0 and doubt.probability.max() <= 1
 
 
 def test_the_posterior_is_the_refitted_ridge_on_one_hot_labels():
-    """K (K + λI)⁻¹ Y with λ = 0.003 · n · mean(K_ii), refitted without each sample."""
+    """K (K + λI)⁻¹ Y with λ = 0.01 · n · mean(K_ii), refitted without each sample."""
     units, labels, _ = crowd(n=40, wrong=4)
     one_hot = torch.eye(CLASSES, dtype=torch.float64)[labels]
-    expected = oracles.refitted_without(units.numpy(), one_hot.numpy(), 0.003 * 40)
+    expected = oracles.refitted_without(units.numpy(), one_hot.numpy(), 0.01 * 40)
     assert_close(label_posterior(units, labels, CLASSES), torch.from_numpy(expected), **EXACT)
 
 
-def test_margins_are_best_other_minus_given_with_and_without_the_usual_evidence():
+def test_the_margin_is_the_best_other_minus_the_given_class():
     """Written out sample by sample."""
     units, labels, _ = crowd(n=30, wrong=3)
     posterior = label_posterior(units, labels)
-    usual = [posterior[labels == k, k].mean() for k in range(CLASSES)]
     for i, given in enumerate(labels.tolist()):
         others = [k for k in range(CLASSES) if k != given]
         margin = max(posterior[i, k] for k in others) - posterior[i, given]
-        calibrated = max(posterior[i, k] - usual[k] for k in others) - (posterior[i, given] - usual[given])
         assert_close(label_margin(posterior, labels)[i], margin, **EXACT)
-        assert_close(calibrated_margin(posterior, labels)[i], calibrated, **EXACT)
 
 
 def test_a_class_that_nobody_has_changes_nothing():
@@ -78,17 +92,56 @@ def test_a_class_that_nobody_has_changes_nothing():
     units, labels, _ = crowd(n=60, wrong=6)
     few, many = label_posterior(units, labels, CLASSES), label_posterior(units, labels, CLASSES + 3)
     assert_close(label_margin(many, labels), label_margin(few, labels), **EXACT)
-    assert_close(calibrated_margin(many, labels), calibrated_margin(few, labels), **EXACT)
+    assert_close(label_suspicion(many, labels), label_suspicion(few, labels), **EXACT)
 
 
-def test_suspicion_is_the_scaled_sum_of_two_ranks():
-    """0 for the least, 1 for a sample that leads both rankings."""
-    posterior = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.1, 0.9], [0.2, 0.8]])
-    labels = torch.tensor([0, 0, 0, 1])
-    ranks = rank_share(label_margin(posterior, labels)) + rank_share(calibrated_margin(posterior, labels))
-    suspicion = label_suspicion(posterior, labels)
-    assert_close(suspicion, ranks / 2)
-    assert suspicion.argmax() == 2 and suspicion[2] == 1
+def test_suspicion_is_the_scaled_rank_of_the_odds():
+    """0 for the least, 1 for the sample whose label is likeliest wrong."""
+    units, labels, _ = crowd()
+    evidence = label_posterior(units, labels)
+    odds, suspicion = label_doubt(evidence, labels).wrong_odds, label_suspicion(evidence, labels)
+    assert_close(suspicion, rank_share(odds), **EXACT)
+    assert suspicion[odds.argmax()] == 1 and suspicion[odds.argmin()] == 0
+
+
+def test_a_network_that_answers_rightly_is_heard():
+    """With answers that know the true class, more errors come before right labels than by evidence alone."""
+    units, labels, true = hazy()
+    wrong, evidence = (labels != true).numpy(), label_posterior(units, labels)
+    alone = oracles.average_precision(label_suspicion(evidence, labels), wrong)
+    heard = oracles.average_precision(label_suspicion(evidence, labels, logits=answers(true)), wrong)
+    assert heard > alone
+
+
+def test_a_network_that_has_memorized_is_not_heard():
+    """Answers that repeat the given labels change no number."""
+    units, labels, _ = hazy()
+    evidence = label_posterior(units, labels)
+    expected = label_doubt(evidence, labels)
+    heard = label_doubt(evidence, labels, logits=answers(labels))
+    assert_close(heard.wrong_odds, expected.wrong_odds, **EXACT)
+
+
+def test_answers_that_are_not_finite_add_nothing():
+    """The odds of such a sample are those of all other samples alone."""
+    units, labels, true = hazy()
+    evidence, logits = label_posterior(units, labels), answers(true)
+    logits[7] = math.nan
+    alone, heard = label_doubt(evidence, labels), label_doubt(evidence, labels, logits=logits)
+    assert_close(heard.wrong_odds[7], alone.wrong_odds[7], **EXACT)
+    assert heard.wrong_odds.isfinite().all()
+
+
+def test_held_out_samples_are_learned_about_apart_when_there_are_enough():
+    """Each part gets what it gets alone; a handful stays with the others."""
+    units, labels, _ = crowd()
+    evidence = label_posterior(units, labels)
+    trained = torch.arange(len(labels)) % 4 > 0
+    doubt = label_doubt(evidence, labels, trained=trained)
+    for part in (trained, ~trained):
+        assert_close(doubt.wrong_odds[part], label_doubt(evidence[part], labels[part]).wrong_odds, **EXACT)
+    few = torch.arange(len(labels)) > 4
+    assert_close(label_doubt(evidence, labels, trained=few).wrong_odds, label_doubt(evidence, labels).wrong_odds)
 
 
 def test_shuffling_the_samples_shuffles_every_number():
@@ -97,7 +150,8 @@ def test_shuffling_the_samples_shuffles_every_number():
     order = torch.randperm(80, generator=torch.Generator().manual_seed(1))
     posterior, shuffled = label_posterior(units, labels), label_posterior(units[order], labels[order])
     assert_close(shuffled, posterior[order], **EXACT)
-    assert_close(label_suspicion(shuffled, labels[order]), label_suspicion(posterior, labels)[order], **EXACT)
+    moved, fixed = label_doubt(shuffled, labels[order]).wrong_odds, label_doubt(posterior, labels).wrong_odds[order]
+    assert_close(moved, fixed, rtol=1e-4, atol=1e-4)  # a search that stops near its goal
     targets = units[:, :2] + labels[:, None]
     assert_close(target_residual(units[order], targets[order]), target_residual(units, targets)[order], **EXACT)
 
@@ -108,12 +162,11 @@ def test_invalid_and_unlabeled_samples_are_not_ranked_and_change_no_other():
     mixed = torch.cat([units, torch.zeros_like(units[:1]), units[:1]])
     known = torch.cat([labels, torch.tensor([1, -1])])
     posterior = label_posterior(mixed, known)
-    suspicion = label_suspicion(posterior, known)
-    assert_close(suspicion[:-2], label_suspicion(label_posterior(units, labels), labels), **EXACT)
-    assert suspicion[-2:].isnan().all()
-    suggested, probability = suggested_labels(posterior)
-    assert suggested[-2] == -1 and probability[-2].isnan()
-    assert suggested[-1] >= 0 and probability[-1].isfinite()
+    doubt, others = label_doubt(posterior, known), label_doubt(label_posterior(units, labels), labels)
+    assert_close(doubt.wrong_odds[:-2], others.wrong_odds, rtol=1e-6, atol=1e-6)
+    assert doubt.wrong_odds[-2:].isnan().all()
+    assert doubt.suggested[-2] == -1 and doubt.probability[-2].isnan()
+    assert doubt.suggested[-1] >= 0 and doubt.probability[-1].isfinite()
 
 
 def test_labels_of_one_class_only_leave_nothing_to_suggest():
@@ -122,7 +175,9 @@ def test_labels_of_one_class_only_leave_nothing_to_suggest():
     labels = torch.zeros(20, dtype=torch.int64)
     posterior = label_posterior(units, labels, 2)
     assert_close(label_margin(posterior, labels), -posterior[:, 0], **EXACT)
-    assert (suggested_labels(posterior)[0] == 0).all()
+    doubt = label_doubt(posterior, labels)
+    assert (doubt.suggested == 0).all() and (doubt.probability == 1).all()
+    assert doubt.wrong_odds.argmax() == posterior[:, 0].argmin()  # who is least like the others comes first
 
 
 def test_evidence_below_zero_counts_as_none_in_the_probability():
@@ -149,6 +204,17 @@ def test_target_residuals_are_in_units_of_their_own_spread():
     residual = target_residual(units, targets)
     assert_close(residual.square().mean(), torch.tensor(1.0).double(), **EXACT)
     assert_close(target_residual(units, targets * torch.tensor([1e3, 1e-3])), residual, rtol=1e-6, atol=1e-8)
+
+
+def test_what_the_network_already_answers_is_not_doubted():
+    """Targets that no other sample explains leave nothing where the network predicts them, but for the planted one."""
+    units, _, _ = crowd(n=60)
+    generator = torch.Generator().manual_seed(4)
+    predictions = torch.randn(60, 1, generator=generator, dtype=torch.float64)
+    targets = predictions + 1e-3 * torch.randn(60, 1, generator=generator, dtype=torch.float64)
+    targets[17] += 0.1
+    assert target_residual(units, targets).argmax() != 17
+    assert target_residual(units, targets, predictions=predictions).argmax() == 17
 
 
 def test_a_sample_without_a_target_has_no_residual():
