@@ -119,7 +119,7 @@ COLUMNS: dict[str, Column] = {
     ),
     "target_residual": Column(
         "Distance from the others' prediction",
-        "Distance of the target from what all other samples predict, in units of the usual distance.",
+        "Distance of the target from the network's answer as all other samples correct it, in units of the usual one.",
     ),
     "x": Column("Map x", "Horizontal place on the map. Distances on a map are only a hint."),
     "y": Column("Map y", "Vertical place on the map. Distances on a map are only a hint."),

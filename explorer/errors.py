@@ -4,6 +4,7 @@
     ├── SettingsError (ValueError)    an option has a value that cannot be used
     ├── SubjectError  (ValueError)    a model, data set or label does not fit together
     ├── ShapeError    (ValueError)    an array or tensor is not what a function expects
+    ├── DecisionError (ValueError)    a decision about a label, or a file of them, cannot be used
     ├── StudyError                    a folder of results cannot be used
     │   ├── StudyNotFound  (FileNotFoundError)   there is no study here
     │   ├── StudyMismatch  (ValueError)          it was made from something else, by something newer, or is damaged
@@ -32,6 +33,10 @@ class SubjectError(ExplorerError, ValueError):
 
 class ShapeError(ExplorerError, ValueError):
     """An array or tensor does not have the shape, dtype or values that a function expects."""
+
+
+class DecisionError(ExplorerError, ValueError):
+    """A decision about a label, or a file of decisions or labels, cannot be used."""
 
 
 class StudyError(ExplorerError):

@@ -49,6 +49,19 @@ def small(tmp_path):
     return synthetic.synthetic_study(tmp_path / "small", n=80, classes=3, dim=8)
 
 
+@pytest.fixture
+def said(capsys):
+    """Runs a command in this process; gives exit code, what stood on stdout and what on stderr."""
+    from explorer.cli.main import main
+
+    def run(*words):
+        code = main([str(word) for word in words])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
 def pytest_collection_modifyitems(items):
     """Browser tests come last: while a browser is open its event loop runs, and no other test can start one."""
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)

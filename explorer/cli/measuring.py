@@ -62,8 +62,13 @@ def train_network(options: Namespace) -> None:
         epochs=options.epochs,
         seed=options.seed,
         device=options.device,
+        labels=options.labels,
         progress=_print_epoch,
     )
+    labels = facts.get("labels")
+    if labels:
+        facts["labels"] = f"{labels['file']}: {labels['relabeled']} relabeled, {labels['dropped']} dropped"
+        facts |= {f"{name}_as_given": value for name, value in labels["as_given"].items()}
     print_facts({name: value for name, value in facts.items() if not isinstance(value, dict)})
 
 

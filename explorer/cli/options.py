@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from explorer.cli import measuring, reading
+from explorer.cli import labels, measuring, reading
 from explorer.errors import SettingsError
 from explorer.records import DEVICES, ENGINES, OUTPUT_MODES, STORAGES, Settings
 from explorer.study.steps import STEP_NAMES
@@ -37,6 +37,7 @@ def command_parser() -> argparse.ArgumentParser:
     _add_neighbors(verbs)
     _add_fidelity(verbs)
     _add_suspects(verbs)
+    _add_labels(verbs)
     _add_samples(verbs)
     _add_train(verbs)
     return parser
@@ -150,6 +151,32 @@ def _add_samples(verbs: Any) -> None:
     verb.add_argument("--out", metavar="FILE", type=Path, required=True, help="a file ending in .csv or .parquet")
 
 
+def _add_labels(verbs: Any) -> None:
+    verb = verbs.add_parser(
+        "labels",
+        help="decisions about labels, out of a study and into it",
+        description="Decisions about labels that were made in the app, out of a study and into it.",
+        epilog=f"example: {PROGRAM} labels export studies/mnist-noisy --out decisions.csv",
+    )
+    actions = verb.add_subparsers(metavar="ACTION", required=True)
+    example = "studies/mnist-noisy --out decisions.csv"
+    verb = _verb(actions, "export", labels.save_decisions, "write decisions to a file", example, "labels ")
+    _add_study(verb)
+    verb.add_argument("--out", metavar="FILE", type=Path, required=True, help="a file ending in .csv or .parquet")
+    content = verb.add_mutually_exclusive_group()
+    content.add_argument("--all", action="store_true", help="a line for each person, also where they agree")
+    content.add_argument(
+        "--cleaned", action="store_true", help="in place of decisions the labels after them: row, label, keep"
+    )
+    example = "studies/mnist-noisy decisions.csv"
+    verb = _verb(actions, "import", labels.take_decisions, "take over the decisions of a file", example, "labels ")
+    _add_study(verb)
+    verb.add_argument("file", metavar="FILE", type=Path, help="a file as `labels export` writes it")
+    verb.add_argument(
+        "--who", metavar="NAME", default="", help="who can undo this, and decided where the file names nobody"
+    )
+
+
 def _add_train(verbs: Any) -> None:
     verb = _verb(
         verbs,
@@ -163,16 +190,24 @@ def _add_train(verbs: Any) -> None:
     verb.add_argument("--epochs", metavar="N", type=int, help="passes over the data; the subject's own when left out")
     verb.add_argument("--seed", metavar="N", type=int, default=0, help="seed of weights and order (default 0)")
     verb.add_argument("--device", choices=DEVICES, default="auto", help="where to train (default auto)")
+    verb.add_argument(
+        "--labels", metavar="FILE", type=Path, help="train with the labels that `labels export --cleaned` wrote"
+    )
 
 
 def _verb(
-    verbs: Any, name: str, run: Callable[[argparse.Namespace], None], meaning: str, example: str = ""
+    verbs: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], None],
+    meaning: str,
+    example: str = "",
+    above: str = "",
 ) -> argparse.ArgumentParser:
     verb = verbs.add_parser(
         name,
         help=meaning,
         description=f"{meaning[0].upper()}{meaning[1:]}.",
-        epilog=f"example: {PROGRAM} {name} {example}".rstrip(),
+        epilog=f"example: {PROGRAM} {above}{name} {example}".rstrip(),
     )
     verb.add_argument("--debug", action="store_true", help="show where an error comes from")
     verb.set_defaults(run=run)

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from safetensors.torch import save
@@ -20,7 +21,8 @@ from explorer.subjects.bundled import is_bundled, untrained_subject
 from explorer.subjects.recipes import Recipe
 from explorer.subjects.subject import Subject
 from explorer.subjects.weights import METADATA_KEY
-from explorer.training.loop import Progress, train
+from explorer.training.loop import Progress, measure, train
+from explorer.training.relabeled import relabeled
 
 
 def train_to_file(
@@ -30,6 +32,7 @@ def train_to_file(
     epochs: int | None = None,
     seed: int = 0,
     device: str = "auto",
+    labels: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Train the network of a subject and keep its weights, with the log beside them.
@@ -43,14 +46,18 @@ def train_to_file(
         epochs: in place of the recipe's own number.
         seed: chooses first weights and order of samples.
         device: auto, cpu or cuda.
+        labels: a file of labels to train with, in place of the subject's own (see label_files). The log is about
+            these; samples that were dropped are neither trained on nor measured.
         progress: called after every epoch with (epochs done, epochs in all, row of the log).
 
     Returns:
         What is also written into the file: subject, seed, recipe, versions, and the last accuracies or
-        errors of the log; and besides weights and log, the two paths.
+        errors of the log; with labels of a file, which ones (see relabeled) and, as_given, the accuracies or errors on
+        the subject's own labels of all its samples; and besides weights and log, the two paths.
 
     Raises:
         SettingsError: out cannot be written, or epochs or seed cannot be used.
+        DecisionError: the labels cannot be read, or are of other samples.
         SubjectError: the subject cannot be trained.
     """
     out = Path(out)
@@ -59,8 +66,11 @@ def train_to_file(
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
     subject.check()
-    log = train(subject, recipe, seed=seed, device=device, progress=progress)
+    trained, changes = (subject, None) if labels is None else relabeled(subject, Path(labels))
+    log = train(trained, recipe, seed=seed, device=device, progress=progress)
     facts = _facts(subject, recipe, log, seed)
+    if changes is not None:
+        facts["labels"] = {**changes, "as_given": _measured_as_given(subject)}
     save_weights(subject.model, out, facts)
     log_path = out.with_suffix(".log.parquet")
     save_log(log, log_path)
@@ -103,6 +113,12 @@ def _beginning(name: str, seed: int) -> tuple[Subject, Recipe]:
         return untrained_subject(name, seed)
     subject = load_subject(name)
     return subject, Recipe(epochs=20, loss="cross-entropy" if subject.task == "classification" else "l2")
+
+
+def _measured_as_given(subject: Subject) -> dict[str, float]:
+    place = next(subject.model.parameters()).device
+    inputs = subject.inputs(np.arange(len(subject))).to(place)
+    return measure(subject, inputs, torch.from_numpy(subject.targets).to(place))
 
 
 def _facts(subject: Subject, recipe: Recipe, log: pd.DataFrame, seed: int) -> dict[str, Any]:

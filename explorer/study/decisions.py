@@ -1,0 +1,231 @@
+"""What people decided about labels: an append-only log inside the study, the one thing in it that pages may write.
+
+A decision is one of keep, relabel, drop and unsure. Decisions that were made together are a batch, which is what one
+undo takes back; an undo is itself an entry of the log. What stands is, for each sample, the latest decision of each
+person that was not taken back. Several people may decide at once, in one app or in several.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import fields, replace
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from explorer.errors import DecisionError
+from explorer.study.decision import Decision, checked_decision, checked_text, now_in_utc
+from explorer.study.given import GivenLabels
+from explorer.study.ledger import reading, writing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from explorer.study.study import Study
+
+NAME = "decisions.sqlite"
+
+STANDING = """
+    SELECT row, label, decision, new_label, note, decided_at, who FROM entries JOIN (
+        SELECT max(id) AS id FROM entries
+        WHERE batch NOT IN (SELECT undoes FROM batches WHERE undoes IS NOT NULL)
+        GROUP BY row, who
+    ) USING (id) ORDER BY row, id
+"""
+LATEST = """
+    SELECT id FROM batches WHERE who = ? AND kind <> 'undo'
+    AND NOT EXISTS (SELECT 1 FROM batches AS later WHERE later.undoes = batches.id)
+    ORDER BY id DESC LIMIT 1
+"""
+LOG_COLUMNS = (
+    *("batch", "kind", "by_whom", "made_at", "undoes"),
+    *("row", "label", "decision", "new_label", "note", "decided_at", "who"),
+)
+LOG = """
+    SELECT batches.id, kind, batches.who, made_at, undoes,
+        row, label, decision, new_label, note, decided_at, entries.who
+    FROM batches LEFT JOIN entries ON entries.batch = batches.id ORDER BY batches.id, entries.id
+"""
+
+
+class Decisions:
+    """The decisions about the labels of one study. Safe to share between threads; holds no file open."""
+
+    def __init__(self, path: Path, given: GivenLabels, fingerprint: str) -> None:
+        """Nothing is read or written yet.
+
+        Args:
+            path: of the file, which need not exist.
+            given: the labels that are decided about.
+            fingerprint: of the subject; a file with another one is refused.
+        """
+        self.path = path
+        self.given = given
+        self._fingerprint = fingerprint
+
+    @classmethod
+    def open(cls, study: Study) -> Decisions:
+        """The decisions of a study, also one that nobody has decided about or that may not be written.
+
+        Raises:
+            StepMissing: the study has no samples table yet.
+        """
+        return cls(study.path / NAME, GivenLabels.of(study), study.subject["fingerprint"])
+
+    @property
+    def version(self) -> int:
+        """Grows with every decision, import and undo, of whomever; 0 when there is none. Cheap: ask every second."""
+        with self._reading() as connection:
+            return _newest(connection) if connection else 0
+
+    def decide(self, rows: Iterable[int], decision: str, new_label: Any = None, note: str = "", who: str = "") -> int:
+        """Decide the same about some samples, as one batch. When it returns, the decision is on the disk.
+
+        Args:
+            rows: the samples, at least one.
+            decision: keep, relabel, drop or unsure.
+            new_label: for relabel only: a class number or name, a target, or a list of targets.
+            note: free text.
+            who: who decides.
+
+        Returns:
+            The number of the batch, which is the new version.
+
+        Raises:
+            DecisionError: it cannot be decided (see checked_decision); nothing was written.
+            StudyError: it cannot be kept (see ledger.writing); nothing was written.
+        """
+        now = now_in_utc()
+        made = [checked_decision(self.given, row, decision, new_label, note, who, now) for row in dict.fromkeys(rows)]
+        if not made:
+            raise DecisionError("expected at least one sample to decide about, found none. Choose some.")
+        with self._writing() as connection:
+            return _append(connection, "decide", made, who, now)
+
+    def adopt(self, decisions: Sequence[Decision], who: str = "") -> int:
+        """Take over decisions that were made elsewhere, as one batch of whoever does so; their makers stay named.
+
+        What the same person already stands at, with the same note, is left out: to import twice is to import once.
+
+        Args:
+            decisions: of this study's samples (see checked_decision).
+            who: whose undo takes them back.
+
+        Returns:
+            How many were new.
+
+        Raises:
+            StudyError: they cannot be kept; nothing was written.
+        """
+        who = checked_text("who", who)
+        if not decisions:
+            return 0
+        with self._writing() as connection:
+            standing = {replace(one, decided_at="") for one in _standing(connection)}
+            added = [one for one in decisions if replace(one, decided_at="") not in standing]
+            if added:
+                _append(connection, "import", added, who, now_in_utc())
+        return len(added)
+
+    def undo(self, who: str = "") -> list[int]:
+        """Take back the latest batch of a person that was not taken back yet; again, the one before, to the first.
+
+        Returns:
+            The rows that it was about, rising; empty when nothing is left to take back.
+        """
+        if not self.path.exists():
+            return []
+        with self._writing() as connection:
+            found = connection.execute(LATEST, (who,)).fetchone()
+            if found is None:
+                return []
+            connection.execute(
+                "INSERT INTO batches (kind, who, made_at, undoes) VALUES ('undo', ?, ?, ?)", (who, now_in_utc(), *found)
+            )
+            taken = connection.execute("SELECT DISTINCT row FROM entries WHERE batch = ? ORDER BY row", found)
+            return [row for (row,) in taken.fetchall()]
+
+    def current(self) -> list[Decision]:
+        """What stands: for each sample the latest decision of each person, by row, then as decided.
+
+        Cost: time O(entries of the log).
+        """
+        with self._reading() as connection:
+            return _standing(connection) if connection else []
+
+    def standing(self, *, everyone: bool = False) -> pd.DataFrame:
+        """What stands, a line a sample; a line a person where people stand at different decisions.
+
+        Args:
+            everyone: a line a person also where they agree, in place of the latest alone.
+
+        Returns:
+            row, label, decision, new_label, note, decided_at, who, conflict; by row, then as decided. label and
+            new_label are int64 and Int64 for classes, float64 for targets, JSON text for several targets a sample;
+            new_label is missing unless relabel. conflict: others stand at another decision about this sample.
+        """
+        standing = self.current()
+        conflicts = _rows_in_conflict(standing)
+        latest = {one.row: one for one in standing}
+        shown = [one for one in standing if everyone or one.row in conflicts or one is latest[one.row]]
+        lines = [(*_values(one), one.row in conflicts) for one in shown]
+        columns = [*(one.name for one in fields(Decision)), "conflict"]
+        is_class = {"label": "int64"} if self.given.classes else {}
+        return self._table(lines, columns, {"row": "int64", "conflict": "bool", **is_class})
+
+    def log(self) -> pd.DataFrame:
+        """Everything that ever happened, in order: what was decided, imported and undone, by whom and when.
+
+        Returns:
+            batch, kind (decide, import or undo), by_whom, made_at, undoes (the batch that an undo took back), and of
+            each decision row, label, decision, new_label, note, decided_at, who; the line of an undo has none of these.
+        """
+        with self._reading() as connection:
+            lines = connection.execute(LOG).fetchall() if connection else []
+        return self._table(lines, LOG_COLUMNS, {"batch": "int64", "undoes": "Int64", "row": "Int64"})
+
+    def _table(self, lines: list[tuple[Any, ...]], columns: Sequence[str], types: dict[str, str]) -> pd.DataFrame:
+        import pandas as pd
+
+        label = "str" if self.given.outputs > 1 else "Int64" if self.given.classes else "float64"
+        types = {"label": label, "new_label": label, **types}
+        table = pd.DataFrame(lines, columns=list(columns), dtype=object)
+        return table.astype({name: types.get(name, "str") for name in columns})
+
+    def _reading(self) -> AbstractContextManager[sqlite3.Connection | None]:
+        return reading(self.path, self._fingerprint)
+
+    def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        return writing(self.path, self._fingerprint)
+
+
+_values = attrgetter(*(one.name for one in fields(Decision)))
+# As dataclasses.astuple, which takes ten times as long because it copies.
+
+
+def _newest(connection: sqlite3.Connection) -> int:
+    return connection.execute("SELECT max(id) FROM batches").fetchone()[0] or 0
+
+
+def _standing(connection: sqlite3.Connection) -> list[Decision]:
+    return [Decision(*line) for line in connection.execute(STANDING)]
+
+
+def _append(connection: sqlite3.Connection, kind: str, made: Sequence[Decision], who: str, now: str) -> int:
+    batch = connection.execute("INSERT INTO batches (kind, who, made_at) VALUES (?, ?, ?)", (kind, who, now)).lastrowid
+    connection.executemany(
+        "INSERT INTO entries (batch, row, label, decision, new_label, note, decided_at, who) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(batch, *_values(one)) for one in made],
+    )
+    return batch
+
+
+def _rows_in_conflict(standing: Iterable[Decision]) -> set[int]:
+    verdicts = defaultdict(set)
+    for one in standing:
+        verdicts[one.row].add(one.verdict)
+    return {row for row, found in verdicts.items() if len(found) > 1}
