@@ -50,18 +50,18 @@ def completed_neighbors(neighbors: Neighbors, energies: np.ndarray, unseen: Unse
     """Neighbors by estimates of k^C in place of inner products, in their order.
 
     Args:
-        neighbors: [n, k] by inner products of features.
+        neighbors: [n, k] by inner products of features; written over.
         energies: [n] squared lengths of the features.
         unseen: completes the products.
     """
-    indices, similarities = neighbors.indices.copy(), neighbors.similarities.copy()
+    indices, similarities = neighbors.indices, neighbors.similarities
     for rows in row_blocks(len(indices)):
         near = indices[rows]
         estimates = unseen.completed(similarities[rows], energies[rows][:, None], energies[near])
         order = np.argsort(-estimates, axis=1, kind="stable")  # nan, where there is nobody, stays last
         indices[rows] = np.take_along_axis(near, order, axis=1)
         similarities[rows] = np.take_along_axis(estimates, order, axis=1)
-    return Neighbors(indices, similarities)
+    return neighbors
 
 
 def _write_kind(work: Work, number: int, kind: str, k: int) -> dict[str, Any]:

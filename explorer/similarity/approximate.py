@@ -26,7 +26,8 @@ _LISTS_OVER_ROOT = 3
 _TRAINED_ON = 40  # samples a list
 _ROUNDS = 10  # of k-means
 _MOST_PROBED = 8  # at most one list of so many is looked into
-_ASKED = 2048  # samples at a time
+_ASKED = 2048  # samples at a time, at most
+_GATHERED_VALUES = 2**25  # candidates' features that are read at a time, at most: 128 MiB
 
 
 @dataclass
@@ -90,8 +91,9 @@ class ListIndex:
 
     def answers(self, count: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """All groups in some order, and for each its count best samples and their similarities."""
-        for start in range(0, len(self.order), _ASKED):
-            asked = np.sort(self.order[start : start + _ASKED])
+        size = max(1, min(_ASKED, _GATHERED_VALUES // (self.index.d * (count + MARGIN))))
+        for start in range(0, len(self.order), size):
+            asked = np.sort(self.order[start : start + size])
             candidates, values = self._candidates(self._rows(asked), count, self.facts["probes"])
             yield asked, *ranked(candidates, values, self.groups, count)
 

@@ -1,5 +1,6 @@
 """The arrays and files of a study: nothing is read that the manifest does not name, nothing trusted unverified."""
 
+import mmap
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +13,9 @@ from explorer.study.manifest import Manifest
 from explorer.study.steps import STEP_NAMES, step_of
 
 Found = TypeVar("Found")
+
+KEPT_BYTES = 2**28
+"""Up to so many bytes of arrays that follow each other stay mapped once read; of more, only what is being read."""
 
 
 class Shelf:
@@ -50,11 +54,15 @@ class Shelf:
         """Rows of several arrays that follow each other, copied into one; touches only the arrays that hold them."""
         entries = [self._entry(name, self._manifest.arrays) for name in names]
         starts = np.cumsum([0, *(entry.shape[0] for entry in entries)])
-        shard_of = np.searchsorted(starts, rows, side="right") - 1
+        order = np.argsort(rows, kind="stable")
+        ends = np.searchsorted(rows[order], starts)
         gathered = np.empty((len(rows), *entries[0].shape[1:]), dtype=entries[0].dtype)
-        for shard in np.unique(shard_of):
-            here = shard_of == shard
-            gathered[here] = self.array(names[shard])[rows[here] - starts[shard]]
+        is_large = sum(entry.bytes for entry in entries) > KEPT_BYTES
+        for shard in np.flatnonzero(ends[1:] > ends[:-1]):
+            here, array = order[ends[shard] : ends[shard + 1]], self.array(names[shard])
+            gathered[here] = array[rows[here] - starts[shard]]
+            if is_large:
+                _release(array)
         return gathered
 
     def verify(self) -> None:
@@ -96,3 +104,10 @@ class Shelf:
     def _build(self) -> str:
         subject = self._manifest.subject
         return f"python -m explorer build {subject['reference'] or subject['name']} --study {self._folder}"
+
+
+def _release(array: np.ndarray) -> None:
+    """Give back the memory that a mapped array's pages take; they are read again when they are asked for."""
+    mapped = getattr(array, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
