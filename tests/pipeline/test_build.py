@@ -137,7 +137,6 @@ def not_finite():
 @pytest.mark.parametrize(
     ("subject", "settings", "redo", "kind", "words"),
     [
-        (tiny.subject, {"dim": 52}, None, SettingsError, "number of measured parameters, 51, found 52"),
         (tiny.subject, {"engine": "ray"}, None, EngineError, "found 'ray'"),
         (tiny.subject, {}, "colors", SettingsError, "redo must name a step .*found 'colors'"),
         (not_finite, {}, None, SubjectError, "found nan or infinity in sample 7"),
