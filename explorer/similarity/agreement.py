@@ -3,6 +3,8 @@
 A label of -1 and a target of nan mean "not labeled"; a neighbor of -1 is no neighbor. Neither votes nor counts.
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -11,6 +13,8 @@ from explorer.similarity.shapes import check_length
 
 SHARPNESS = 8.0
 """Power of the similarity that a vote weighs: the value that label ranking was measured with."""
+
+_BLOCK = 4096  # samples whose neighbors are looked at together
 
 
 def neighbor_votes(labels: Tensor, neighbors: Neighbors, classes: int, *, sharpness: float = SHARPNESS) -> Tensor:
@@ -29,11 +33,7 @@ def neighbor_votes(labels: Tensor, neighbors: Neighbors, classes: int, *, sharpn
 
     Cost: time O(n k).
     """
-    theirs, weights = _neighbor_labels(labels, neighbors)
-    similarities = torch.tensor(neighbors.similarities, device=labels.device).double()
-    weights = weights * similarities.nan_to_num().clamp(min=0).pow(sharpness)
-    votes = weights.new_zeros(len(labels), classes).scatter_add(1, theirs.clamp(min=0), weights)
-    return votes / votes.sum(1, keepdim=True)
+    return torch.cat([_votes(labels, part, classes, sharpness) for part in _parts(labels, neighbors)])
 
 
 def neighbor_disagreement(labels: Tensor, neighbors: Neighbors, *, sharpness: float = SHARPNESS) -> Tensor:
@@ -49,7 +49,7 @@ def neighbor_disagreement(labels: Tensor, neighbors: Neighbors, *, sharpness: fl
 
     Cost: time O(n k).
     """
-    votes = neighbor_votes(labels, neighbors, max(int(labels.max()) + 1, 1), sharpness=sharpness)
+    votes = neighbor_votes(labels, neighbors, _class_count(labels), sharpness=sharpness)
     own = votes.gather(1, labels.clamp(min=0)[:, None])[:, 0]
     return (1 - own).masked_fill(labels < 0, torch.nan)
 
@@ -70,19 +70,43 @@ def label_variance(labels: Tensor, neighbors: Neighbors) -> Tensor:
     Cost: time O(n k).
     Paper: the variance of the desired labels in the neighborhood, read together with the density.
     """
-    if not labels.is_floating_point():
-        theirs, counted = _neighbor_labels(labels, neighbors)
-        classes = max(int(labels.max()) + 1, 1)
-        shares = counted.new_zeros(len(labels), classes).scatter_add(1, theirs.clamp(min=0), counted)
-        return 1 - (shares / shares.sum(1, keepdim=True)).square().sum(1)
-    rows = torch.tensor(neighbors.indices, device=labels.device)
-    theirs = labels.reshape(len(labels), -1).double()[rows].masked_fill((rows < 0)[:, :, None], torch.nan)  # [n, k, c]
+    variance = _target_variance if labels.is_floating_point() else _class_variance
+    return torch.cat([variance(labels, part) for part in _parts(labels, neighbors)])
+
+
+def _parts(labels: Tensor, neighbors: Neighbors) -> Iterator[Neighbors]:
+    """The neighbors of some thousand samples after the other; one empty part when there are none."""
+    check_length(labels, len(neighbors.indices), "labels")
+    for start in range(0, max(len(labels), 1), _BLOCK):
+        yield Neighbors(neighbors.indices[start : start + _BLOCK], neighbors.similarities[start : start + _BLOCK])
+
+
+def _class_count(labels: Tensor) -> int:
+    return max(int(labels.max()) + 1, 1)
+
+
+def _votes(labels: Tensor, part: Neighbors, classes: int, sharpness: float) -> Tensor:
+    theirs, weights = _neighbor_labels(labels, part)
+    similarities = torch.tensor(part.similarities, device=labels.device).double()
+    weights = weights * similarities.nan_to_num().clamp(min=0).pow(sharpness)
+    votes = weights.new_zeros(len(theirs), classes).scatter_add(1, theirs.clamp(min=0), weights)
+    return votes / votes.sum(1, keepdim=True)
+
+
+def _class_variance(labels: Tensor, part: Neighbors) -> Tensor:
+    theirs, counted = _neighbor_labels(labels, part)
+    shares = counted.new_zeros(len(theirs), _class_count(labels)).scatter_add(1, theirs.clamp(min=0), counted)
+    return 1 - (shares / shares.sum(1, keepdim=True)).square().sum(1)
+
+
+def _target_variance(labels: Tensor, part: Neighbors) -> Tensor:
+    rows = torch.tensor(part.indices, device=labels.device)
+    theirs = labels.reshape(len(labels), -1).double()[rows].masked_fill((rows < 0)[:, :, None], torch.nan)  # [m, k, c]
     return (theirs - theirs.nanmean(1, keepdim=True)).square().nanmean(1).sum(1)
 
 
-def _neighbor_labels(labels: Tensor, neighbors: Neighbors) -> tuple[Tensor, Tensor]:
-    """[n, k] the neighbors' labels, and 1 where there is one, else 0."""
-    check_length(labels, len(neighbors.indices), "labels")
-    rows = torch.tensor(neighbors.indices, device=labels.device)
+def _neighbor_labels(labels: Tensor, part: Neighbors) -> tuple[Tensor, Tensor]:
+    """[m, k] the neighbors' labels, and 1 where there is one, else 0."""
+    rows = torch.tensor(part.indices, device=labels.device)
     theirs = labels[rows].masked_fill(rows < 0, -1)
     return theirs, (theirs >= 0).double()

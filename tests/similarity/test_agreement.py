@@ -91,3 +91,21 @@ def test_labels_that_do_not_fit_are_refused_in_words():
     """The message names the argument."""
     with pytest.raises(ShapeError, match="labels"):
         label_variance(torch.zeros(3, dtype=torch.int64), draw_neighbors())
+
+
+def test_parts_of_the_samples_do_not_show(monkeypatch):
+    """Seven samples at a time, or all at once."""
+    labels, neighbors = draw_labels(), draw_neighbors()
+    targets = torch.randn(20, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+    def all_three():
+        return (
+            neighbor_disagreement(labels, neighbors),
+            label_variance(labels, neighbors),
+            label_variance(targets, neighbors),
+        )
+
+    whole = all_three()
+    monkeypatch.setattr("explorer.similarity.agreement._BLOCK", 7)
+    for one, other in zip(all_three(), whole, strict=True):
+        assert_close(one, other, equal_nan=True, **EXACT)
