@@ -81,7 +81,7 @@ def _registration_lines() -> list[str]:
     return [
         "**A network averages the noise of its labels away.** Maps laid carelessly over photographs end up within "
         f"{medians.median():.2f} of the label noise’s deviation of their true place, though no right label was seen. "
-        f"There {registration.leverage_in_words(first)}."
+        f"There: {circle.leverage_in_words(first)}"
     ]
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
+from explorer.pages.circle import leverage_in_words
 from explorer.pages.patches import show_alike, show_examples
 from explorer.pages.tiles import show_figure
 from explorer.views.charts import bars
@@ -96,16 +97,6 @@ def last_medians(rounds: pd.DataFrame, part: str = "train") -> pd.Series:
     return own[own["round"] == own["round"].max()].set_index("seed")["median_over_sigma"]
 
 
-def leverage_in_words(gains: pd.DataFrame) -> str:
-    """How often the leverage gain is within a factor of two of the truth, and between which shares of it."""
-    shares = gains["leverage_gain"] / gains["true_gain"]
-    within = int(shares.between(0.5, 2).sum())
-    return (
-        f"the leverage gain is {shares.min():.2f} to {shares.max():.2f} times the truth, within a factor of two in "
-        f"{within} of {len(gains)} networks"
-    )
-
-
 def _show_rounds(rounds: pd.DataFrame, curves: pd.DataFrame) -> None:
     st.subheader("Training in rounds", anchor=False)
     medians, sigma = last_medians(rounds), float(made().get("label_noise", np.nan))
@@ -179,7 +170,7 @@ def _show_gains(gains: pd.DataFrame) -> None:
         "After the first round, whose label noise is independent and known. **The paper:** a factor near its floor, "
         f"about the same for all patches, read as denoising. **Ours:** the factor is {ratio.min():.1f} to "
         f"{ratio.max():.1f} times its floor 1/√n and promises {promised.min():.2g} to {promised.max():.2g} times more "
-        f"than there is; {leverage_in_words(first)}. Both speak of noise alone; the error to the truth also holds what "
+        f"than there is. {leverage_in_words(first)} Both speak of noise alone; the error to the truth also holds what "
         "so small a network would get wrong without any noise."
     )
     settings = first.groupby("samples", sort=False)

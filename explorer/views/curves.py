@@ -76,7 +76,7 @@ def log_curves(curves: Sequence[Curve], titles: tuple[str, str]) -> go.Figure:
         raise ShapeError(
             f"logarithmic axes need curves of positive numbers, found {len(curves)} curves. Leave out what is zero."
         )
-    figure = go.Figure([_band(curve) for curve in curves if curve.low is not None])
+    figure = go.Figure([band(curve) for curve in curves if curve.low is not None])
     figure.add_traces([_line(curve, titles) for curve in curves])
     figure.update_layout(figure_layout(HEIGHT, *titles))
     across = np.unique(np.concatenate([curve.across for curve in curves]))
@@ -127,19 +127,8 @@ def stacked_curves(across: np.ndarray, rows: Sequence[tuple[str, np.ndarray]], t
     return figure.update_layout(meta={"alt": f"Over {title}: {told}."})
 
 
-def _line(curve: Curve, titles: tuple[str, str]) -> go.Scatter:
-    hover = f"{plain(curve.name)}<br>{plain(titles[0])} %{{x:g}}<br>{plain(titles[1])}: %{{y:.4g}}<extra></extra>"
-    return go.Scatter(
-        x=curve.across,
-        y=curve.up,
-        mode="lines" if curve.dash != "solid" else "lines+markers",
-        line={"color": curve.color, "width": 2.5 if curve.color == SELECTED else 1.8, "dash": curve.dash},
-        marker={"size": 6},
-        hovertemplate=hover,
-    )
-
-
-def _band(curve: Curve) -> go.Scatter:
+def band(curve: Curve) -> go.Scatter:
+    """The area between a curve's lowest and highest values, in its color; nothing to hover, no entry in a legend."""
     red, green, blue = (int(curve.color[place : place + 2], 16) for place in (1, 3, 5))
     return go.Scatter(
         x=np.concatenate([curve.across, curve.across[::-1]]),
@@ -149,6 +138,19 @@ def _band(curve: Curve) -> go.Scatter:
         fill="toself",
         fillcolor=f"rgba({red},{green},{blue},0.18)",
         hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _line(curve: Curve, titles: tuple[str, str]) -> go.Scatter:
+    hover = f"{plain(curve.name)}<br>{plain(titles[0])} %{{x:g}}<br>{plain(titles[1])}: %{{y:.4g}}<extra></extra>"
+    return go.Scatter(
+        x=curve.across,
+        y=curve.up,
+        mode="lines" if curve.dash != "solid" else "lines+markers",
+        line={"color": curve.color, "width": 2.5 if curve.color == SELECTED else 1.8, "dash": curve.dash},
+        marker={"size": 6},
+        hovertemplate=hover,
     )
 
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from explorer.errors import ShapeError
 from explorer.views.charts import HEIGHT, plain
-from explorer.views.curves import Curve
+from explorer.views.curves import Curve, band
 from explorer.views.theme import BAR, CATEGORICAL, FONT, LIMIT, SELECTED, figure_layout
 
 ROUND_COLORS = (BAR, CATEGORICAL[0], CATEGORICAL[4], SELECTED)
@@ -47,7 +47,7 @@ def cumulative_curves(
     """
     if not curves:
         raise ShapeError("cumulative curves need at least one curve, found none. Leave the figure out.")
-    figure = go.Figure([_band(one) for one in curves if one.low is not None])
+    figure = go.Figure([band(one) for one in curves if one.low is not None])
     figure.add_traces([_line(one, title) for one in curves])
     figure.update_layout(figure_layout(HEIGHT + 130, title, "", lanes=0))
     figure.update_layout(showlegend=True, legend=LEGEND, margin={"t": 80})
@@ -144,20 +144,6 @@ def _line(curve: Curve, title: str) -> go.Scatter:
         mode="lines",
         line={"color": curve.color, "dash": curve.dash, "width": 2.2},
         hovertemplate=f"{plain(curve.name)}<br>%{{y:.0%}} within %{{x:.1f}} ({plain(title)})<extra></extra>",
-    )
-
-
-def _band(curve: Curve) -> go.Scatter:
-    red, green, blue = (int(curve.color[place : place + 2], 16) for place in (1, 3, 5))
-    return go.Scatter(
-        x=np.concatenate([curve.across, curve.across[::-1]]),
-        y=np.concatenate([curve.high, curve.low[::-1]]),
-        mode="lines",
-        line={"width": 0},
-        fill="toself",
-        fillcolor=f"rgba({red},{green},{blue},0.16)",
-        hoverinfo="skip",
-        showlegend=False,
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer.pages import registration
+from explorer.pages.circle import leverage_in_words
 
 WORDS = ("subheader", "caption", "markdown", "info")
 
@@ -74,9 +75,7 @@ def test_the_page_tells_its_numbers(shown):
 def test_whether_the_leverage_gain_holds_is_counted():
     """Within a factor of two means between half and twice the truth."""
     gains = pd.DataFrame({"leverage_gain": [0.1, 0.2, 0.3], "true_gain": [0.3, 0.3, 0.3]})
-    assert "0.33 to 1.00 times the truth, within a factor of two in 2 of 3 networks" in registration.leverage_in_words(
-        gains
-    )
+    assert "0.33 to 1.00 times the truth, within a factor of two in 2 of 3 networks" in leverage_in_words(gains)
 
 
 @pytest.mark.parametrize("choice", ["held-out", "train"])
