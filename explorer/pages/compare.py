@@ -172,11 +172,12 @@ def _show_neighbors(study: Study, row: int, other: Other) -> None:
     if other.study is not study:
         titles = tuple(f"Alike for the network in {plain(name)}" for name in (study.path.name, other.name))
     sides = ((study, mine, theirs, "kᶜ"), (other.study, theirs, mine, other.symbol))
-    for place, title, (one, near, far, symbol) in zip(st.columns(2, gap="medium"), titles, sides, strict=True):
+    places = zip(st.columns(2, gap="medium"), titles, sides, strict=True)
+    for number, (place, title, (one, near, far, symbol)) in enumerate(places):
         with place:
             st.markdown(f"**{title}**")
             tiles = marked_tiles(neighbor_tiles(one, row, near, symbol), far)
-            show_gallery(tiles, key=f"compare-{titles.index(title)}", label=title)
+            show_gallery(tiles, key=f"compare-{number}", label=title)
     labels = " ≠ marks another label than this sample's." if "label" in study.samples else ""
     st.caption(
         "Best first. ● says where a neighbor stands on the other side, ○ that it is not among the first there. Click a "

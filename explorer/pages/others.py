@@ -1,5 +1,6 @@
 """What a study is compared with: a second space of its own, or another study of the same samples. Kept in the URL."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -59,9 +60,10 @@ def choose_other(study: Study) -> Other | None:
     def choose() -> None:
         chosen = st.session_state[_WIDGET] or next(iter(SPACES))
         if chosen not in options:
-            folder = Path(chosen).expanduser().resolve()
-            _typed.add(folder)
-            chosen = str(folder)
+            with suppress(RuntimeError, ValueError):  # no such home, or no path at all: refused below as no study
+                folder = Path(chosen).expanduser().resolve()
+                _typed.add(folder)
+                chosen = str(folder)
         _remember(chosen)
 
     st.selectbox(

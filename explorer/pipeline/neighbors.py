@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.pipeline.blocks import row_blocks, unit_energies
+from explorer.pipeline.blocks import unit_energies
 from explorer.pipeline.work import Outcome, Work
-from explorer.records import Neighbors, Unseen
+from explorer.records import Neighbors
 from explorer.similarity import (
     find_stored_neighbors,
     lay_out,
     stored_principal_coordinates,
     unit_rows,
 )
+from explorer.similarity.neighbors import Estimate
 from explorer.study.study import KINDS, SOURCES, Study
 
 if TYPE_CHECKING:
@@ -46,24 +47,6 @@ def network_neighbors(study: Study) -> Neighbors:
     return Neighbors(*(study.array(f"neighbors/network/{name}") for name in ("indices", "similarities")))
 
 
-def completed_neighbors(neighbors: Neighbors, energies: np.ndarray, unseen: Unseen) -> Neighbors:
-    """Neighbors by estimates of k^C in place of inner products, in their order.
-
-    Args:
-        neighbors: [n, k] by inner products of features; written over.
-        energies: [n] squared lengths of the features.
-        unseen: completes the products.
-    """
-    indices, similarities = neighbors.indices, neighbors.similarities
-    for rows in row_blocks(len(indices)):
-        near = indices[rows]
-        estimates = unseen.completed(similarities[rows], energies[rows][:, None], energies[near])
-        order = np.argsort(-estimates, axis=1, kind="stable")  # nan, where there is nobody, stays last
-        indices[rows] = np.take_along_axis(near, order, axis=1)
-        similarities[rows] = np.take_along_axis(estimates, order, axis=1)
-    return neighbors
-
-
 def _write_kind(work: Work, number: int, kind: str, k: int) -> dict[str, Any]:
     study, name = work.study, SOURCES[kind]
 
@@ -78,15 +61,20 @@ def _write_kind(work: Work, number: int, kind: str, k: int) -> dict[str, Any]:
         valid=study.rows("valid") if kind == "network" else None,
         seed=work.settings.seed,
         keep=partial(_write_index, work.part / INDEX) if kind == "network" else None,
+        estimate=_estimate(study) if kind == "network" and study.unseen.share else None,
         advance=lambda answered: work.meter.advance((number * work.n + answered) // len(KINDS)),
     )
-    if kind == "network":
-        neighbors = completed_neighbors(neighbors, unit_energies(study), study.unseen)
     folder = work.part / kind
     folder.mkdir()
     np.save(folder / "indices.npy", neighbors.indices)
     np.save(folder / "similarities.npy", neighbors.similarities)
     return facts
+
+
+def _estimate(study: Study) -> Estimate:
+    """Estimates of k^C from inner products of features."""
+    energies, unseen = unit_energies(study), study.unseen
+    return lambda rows, near, products: unseen.completed(products, energies[rows][:, None], energies[near])
 
 
 def _write_index(path: Path, index: "faiss.Index") -> None:

@@ -78,9 +78,14 @@ class Groups:
         """[u] samples in each group."""
         return np.diff(self.starts)
 
-    def samples_of(self, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The samples of some groups, one group after the other: place of the group in groups, and sample, [s] each."""
-        sizes = self.sizes[groups]
+    def samples_of(self, groups: np.ndarray, most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The samples of some groups, one group after the other: place of the group in groups, and sample, [s] each.
+
+        Args:
+            groups: numbers of groups.
+            most: only the first so many samples of each; None gives all.
+        """
+        sizes = self.sizes[groups] if most is None else np.minimum(self.sizes[groups], most)
         places = np.repeat(np.arange(len(groups)), sizes)
         inside = np.arange(len(places)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         return places, self.members[self.starts[groups][places] + inside]

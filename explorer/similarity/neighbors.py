@@ -19,8 +19,12 @@ EXACT_SAMPLES = 2**17
 """Up to so many different samples all pairs are compared: their number grows with the square."""
 EXACT_BYTES = 2**30
 """At most so many bytes of features are held in memory to compare all pairs."""
+WIDER = 4
+"""How many times as many candidates are looked at when they are ranked by an estimate in place of the product."""
 _ANSWERED = 2**15  # samples whose answers are copied at a time
 
+Estimate = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""(rows [m], near [m, f], products [m, f]) -> [m, f] similarities to rank by; nan where the product is."""
 Answers = Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]
 """Groups [g], and for each the best samples and their similarities, [g, k + 1]."""
 
@@ -83,6 +87,7 @@ def find_stored_neighbors(
     memory: int | None = None,
     advance: Callable[[int], None] = lambda answered: None,
     keep: "Callable[[faiss.Index], None] | None" = None,
+    estimate: Estimate | None = None,
 ) -> tuple[Neighbors, dict[str, Any]]:
     """As find_neighbors, for features that are read from where they are stored; approximate beyond a bound.
 
@@ -103,6 +108,7 @@ def find_stored_neighbors(
         advance: is told how many samples are answered.
         keep: is given a FAISS index by inner product of all usable samples under their row numbers, to write it down;
             None makes none. A flat one is read in anew.
+        estimate: what to rank by in place of the inner product; the WIDER k best by inner product are ranked anew.
 
     Returns:
         neighbors: [n, k].
@@ -116,17 +122,18 @@ def find_stored_neighbors(
     and the result.
     """
     groups = Groups.of(read, count, width, valid=valid)
+    wide = k if estimate is None else max(k, min(WIDER * k, count - 1))
     memory = min(EXACT_BYTES, available_memory() // 2) if memory is None else memory
-    if len(groups) < 2 or (len(groups) <= most and 4 * len(groups) * width <= memory):
+    if len(groups) < 2 or (len(groups) <= most and 4 * len(groups.members) * width <= memory):
         pool = _read_pool(read, groups, width)
-        found = _handed_out(_compared(pool, groups, k), groups, count, k, advance)
+        found = _handed_out(_compared(pool, groups, wide), groups, count, k, advance, estimate)
         if keep is not None:
             del pool
             keep(flat_index(read, np.sort(groups.members), width))
         return found, {"index": "flat", "distinct": len(groups), "recall_at_10": 1.0}
     index = ListIndex.of(read, groups, width, seed)
-    index.tune(k + 1, seed)
-    found = _handed_out(index.answers(k + 1), groups, count, k, advance)
+    index.tune(wide + 1, seed)
+    found = _handed_out(index.answers(wide + 1), groups, count, k, advance, estimate)
     if keep is not None:
         keep(index.complete())
     return found, {"index": "ivf-sq8", "distinct": len(groups), **index.facts}
@@ -176,7 +183,12 @@ def _chunks(rows: np.ndarray, count: int) -> Iterator[np.ndarray]:
 
 
 def _handed_out(
-    answers: Answers, groups: Groups, count: int, k: int, advance: Callable[[int], None] = lambda answered: None
+    answers: Answers,
+    groups: Groups,
+    count: int,
+    k: int,
+    advance: Callable[[int], None] = lambda answered: None,
+    estimate: Estimate | None = None,
 ) -> Neighbors:
     """Neighbors [n, k]: every sample gets the answer of its group, without itself."""
     found = _nobody(count, k)
@@ -186,9 +198,13 @@ def _handed_out(
         for start in range(0, len(members), _ANSWERED):
             rows, place = members[start : start + _ANSWERED], places[start : start + _ANSWERED]
             others = samples[place] != rows[:, None]
-            others[:, -1] &= ~others.all(axis=1)  # k + 1 others: one too many
-            found.indices[rows] = samples[place][others].reshape(-1, k)
-            found.similarities[rows] = similarities[place][others].reshape(-1, k)
+            others[:, -1] &= ~others.all(axis=1)  # one more than was asked for
+            near, values = (each[place][others].reshape(len(rows), -1) for each in (samples, similarities))
+            if estimate is not None:
+                values = estimate(rows, near, values)
+                order = np.argsort(-values, axis=1, kind="stable")  # nan, where there is nobody, stays last
+                near, values = (np.take_along_axis(each, order, axis=1) for each in (near, values))
+            found.indices[rows], found.similarities[rows] = near[:, :k], values[:, :k]
         answered += len(members)
         advance(answered)
     return found

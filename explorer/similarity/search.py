@@ -122,7 +122,7 @@ def ranked(candidates: np.ndarray, values: np.ndarray, groups: Groups, count: in
         best[:, :held] = np.where(known, values[:, :held], np.nan)
         return samples, best
     query, place = np.nonzero(_needed(candidates, values, groups, count))
-    inner, sample = groups.samples_of(candidates[query, place])
+    inner, sample = groups.samples_of(candidates[query, place], count)
     query, value = query[inner], values[query, place][inner]
     order = np.lexsort((sample, -value, query))
     query, sample, value = query[order], sample[order], value[order]

@@ -81,7 +81,7 @@ def _sums(study: Study, rows: np.ndarray, others: np.ndarray) -> Counts:
     column_of[others] = np.arange(len(others))
     for start in range(0, len(rows), BLOCK_ROWS):
         here = slice(start, start + BLOCK_ROWS)
-        similarities = np.clip(study.similarity(rows[here], others), 0, 1)
+        similarities = np.nan_to_num(np.clip(study.similarity(rows[here], others), 0, 1))  # no direction, no share
         own = column_of[rows[here]]
         similarities[own >= 0, own[own >= 0]] = 0
         for place, threshold in enumerate(THRESHOLDS):

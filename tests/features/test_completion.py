@@ -9,9 +9,7 @@ import tiny
 from explorer.features import Measurer, Projection, calibrate, exact_similarity, with_unseen
 from explorer.features.completion import FEWEST_ROWS, fitted_unseen
 from explorer.features.fidelity import estimated, fidelity_rows
-from explorer.pipeline.neighbors import completed_neighbors
 from explorer.records import Unseen
-from explorer.similarity import find_neighbors
 
 
 def draw_units(count=60, width=8, seed=0):
@@ -92,17 +90,11 @@ def test_a_projection_on_disk_remembers_it(narrow, tmp_path):
     assert Projection.load(tmp_path / "projection.safetensors").unseen == narrow[3].unseen
 
 
-def test_neighbors_are_put_in_the_order_of_the_estimates():
-    """The same samples, falling in the estimate; who has nobody keeps nobody."""
-    units = draw_units().astype(np.float32)
-    units[5] = 0
-    energies, unseen = np.square(units).sum(1), Unseen(0.8, 2)
-    before = find_neighbors(units, 12)
-    members = np.sort(before.indices, axis=1)
-    after = completed_neighbors(before, energies, unseen)
-    assert (np.sort(after.indices, axis=1) == members).all()
-    expected = unseen.completed(units @ units.T, energies[:, None], energies)
-    for row in (0, 17, 59):
-        assert after.similarities[row] == pytest.approx(expected[row, after.indices[row]], abs=1e-6)
-        assert (np.diff(after.similarities[row]) <= 0).all()
-    assert (after.indices[5] == -1).all() and np.isnan(after.similarities[5]).all()
+def test_a_study_shows_neighbors_in_the_order_of_the_estimates(tiny_study):
+    """Stored neighbors are the best of all by the similarity that the study tells, not by the inner product."""
+    assert tiny_study.unseen.share > 0
+    similarities = tiny_study.similarity(range(tiny_study.n), range(tiny_study.n))
+    np.fill_diagonal(similarities, -2)
+    stored = tiny_study.array("neighbors/network/similarities")
+    best = -np.sort(-similarities, axis=1)[:, : stored.shape[1]]
+    assert np.allclose(stored, best, rtol=0, atol=1e-5)

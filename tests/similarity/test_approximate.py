@@ -86,11 +86,11 @@ def test_the_kept_index_answers_for_every_usable_sample_under_its_number(units, 
 
 
 def test_the_bounds_count_different_samples_and_bytes(units):
-    """2,900 directions: one more than allowed, or more bytes than allowed, and the search is approximate."""
+    """2,900 directions of 2,998 samples: one more than allowed, or more bytes, and the search is approximate."""
     assert approximate(units, most=2900)[1]["index"] == "flat"
     assert approximate(units, most=2899)[1]["index"] == "ivf-sq8"
-    assert approximate(units, memory=4 * WIDTH * 2900)[1]["index"] == "flat"
-    assert approximate(units, memory=4 * WIDTH * 2899)[1]["index"] == "ivf-sq8"
+    assert approximate(units, memory=4 * WIDTH * 2998)[1]["index"] == "flat"
+    assert approximate(units, memory=4 * WIDTH * 2997)[1]["index"] == "ivf-sq8"
 
 
 def test_a_handful_of_samples_is_found_whole_beyond_any_bound():
@@ -111,3 +111,28 @@ def test_no_usable_sample_is_no_error():
 def test_there_is_memory():
     """More than nothing, less than a petabyte."""
     assert 0 < available_memory() < 2**50
+
+
+@pytest.mark.parametrize("most", [N, 1000])
+def test_an_estimate_ranks_more_candidates_than_are_kept(units, most):
+    """Ranked by a number that turns the order of near products around: the kept ones are the best of a wider circle."""
+
+    def farther(rows, near, products):
+        assert near.shape[1] == 4 * K
+        return -products
+
+    neighbors, _ = approximate(units, most=most, estimate=farther)
+    wide = find_neighbors(units, 4 * K)
+    known = np.flatnonzero(wide.indices[:, 0] >= 0)
+    assert (np.diff(neighbors.similarities[known], axis=1) <= 0).all()
+    if most == N:
+        assert np.allclose(neighbors.similarities[known], -wide.similarities[known, ::-1][:, :K], rtol=0, atol=1e-7)
+
+
+def test_many_copies_of_one_sample_take_no_more_than_a_few():
+    """2,000 equal samples among 50 others: the first rows stay, as for any equals."""
+    random = np.random.default_rng(2)
+    units = unit_rows(np.concatenate([np.tile(random.normal(size=(1, 8)), (2000, 1)), random.normal(size=(50, 8))]))
+    found = find_neighbors(units, 5)
+    assert found.indices[1999].tolist() == [0, 1, 2, 3, 4]
+    assert found.indices[0].tolist() == [1, 2, 3, 4, 5]
