@@ -30,6 +30,14 @@ def retrained(folder: Path, seed: int = 0, dim: int = 8) -> Path:
     return folder
 
 
+def without_direction(folder: Path, row: int) -> Path:
+    """The features of one sample of the first shard all zero, as when its gradient lies outside of what they see."""
+    units = np.load(folder / "features/0000/units.npy")
+    units[row] = 0
+    _replaced(StudyWriter.resume(folder), "features", {"0000/units": units})
+    return folder
+
+
 def recut(folder: Path, inputs, pictures=None) -> Path:
     """The inputs changed and, when asked for, the pictures."""
     writer = StudyWriter.resume(folder)

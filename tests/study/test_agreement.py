@@ -126,3 +126,20 @@ def test_other_samples_are_refused_in_a_sentence(folder, tmp_path):
             same_samples(Study.open(folder), Study.open(other))
     with pytest.raises(ShapeError, match="same samples"):
         similarity_agreement(Study.open(folder), "network", Study.open(few), "network")
+
+
+def test_targets_speak_for_a_regression_and_what_was_computed_from_them_does_not(folder, tmp_path):
+    """Residuals differ between two networks, and a user's own column may begin with the same word and hold text."""
+    random = np.random.default_rng(5)
+    targets = random.normal(size=Study.open(folder).n)
+
+    def regression(path, residuals):
+        table = {"target": targets, "target_residual": residuals, "target_name": "height"}
+        return rewritten(path, lambda samples: samples.drop(columns="label").assign(**table), task="regression")
+
+    mine = regression(copied(folder, tmp_path / "mine"), random.normal(size=len(targets)))
+    other = regression(
+        recut(copied(folder, tmp_path / "other"), lambda values: 2 * values - 1, lambda image: 255 - image),
+        random.normal(size=len(targets)),
+    )
+    assert same_samples(Study.open(mine), Study.open(other)) == "labels"

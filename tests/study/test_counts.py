@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from pages.screen import made_up_study
+from pages.screen import copied, made_up_study
+from twins import without_direction
 
 from explorer.study.counts import EXPONENTS, THRESHOLDS, counts_of, neighbor_counts
 from explorer.study.study import Study
@@ -84,3 +85,15 @@ def test_a_sample_without_gradient_is_left_out(study, monkeypatch):
     others = np.flatnonzero(known)
     expected = (study.similarity(others, others) > THRESHOLDS[0]).sum(1)
     np.testing.assert_array_equal(counts.hard[0, others], expected)
+
+
+def test_a_sample_without_a_direction_takes_nothing_from_the_others(study, tmp_path):
+    """It is similar to nobody: its own counts are one, and all others lose at most what it had added."""
+    other = Study.open(without_direction(copied(study.path, tmp_path / "other"), 4))
+    before, after = neighbor_counts(study), neighbor_counts(other)
+    for had, has in ((before.hard, after.hard), (before.power, after.power)):
+        assert has[:, 4] == pytest.approx(1)
+        assert np.isfinite(has).all()
+        others = np.arange(study.n) != 4
+        assert (has[:, others] <= had[:, others] + 1e-6).all()
+        assert (has[:, others] >= had[:, others] - 1 - 1e-6).all()
