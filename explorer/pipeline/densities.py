@@ -17,6 +17,8 @@ HARD_THRESHOLD = 0.9
 """A similarity above this counts as a neighbor in the hard count."""
 COUNTED_SAMPLES = 2**17
 """Up to so many samples the hard count is exact: its time grows with the square of their number."""
+PAIRED_ROWS = 512
+"""Samples that are compared with a block at once; keeps what is between products and counts small."""
 SAMPLED = 2**16
 """Beyond, crowds are counted among so many samples."""
 
@@ -79,9 +81,12 @@ def _hard_counts(study: Study, energies: np.ndarray) -> Tensor:
     for places, units in zip(row_blocks(len(crowded)), UnitBlocks(study, crowded), strict=True):
         rows = crowded[places]
         for part, near in zip(row_blocks(len(others)), UnitBlocks(study, others), strict=True):
-            products = (units @ near.T).numpy()
-            close = study.unseen.completed(products, energies[rows][:, None], energies[others[part]]) > HARD_THRESHOLD
-            close[rows[:, None] == others[part]] = False
-            above[places] += torch.from_numpy(close.sum(1))
+            for start in range(0, len(rows), PAIRED_ROWS):
+                some = slice(start, start + PAIRED_ROWS)
+                mine, theirs = rows[some, None], others[part]
+                products = (units[some] @ near.T).numpy()
+                close = study.unseen.completed(products, energies[mine], energies[theirs]) > HARD_THRESHOLD
+                close[mine == theirs] = False
+                above[places[some]] += torch.from_numpy(close.sum(1))
     counts[crowded] = (1 + above * (1 if is_exact else (study.n - 1) / (SAMPLED - 1))).clamp(min=stored.shape[1] + 1)
     return counts
