@@ -1,6 +1,7 @@
 """Verbs about labels: decisions out of a study and into it. They load no torch."""
 
 from argparse import Namespace
+from typing import Any
 
 import explorer
 from explorer.study.decisions import Decisions
@@ -15,13 +16,13 @@ def save_decisions(options: Namespace) -> None:
         changed = (cleaned.values != decisions.given.values).reshape(len(cleaned.keep), -1).any(1).sum()
         dropped = (~cleaned.keep).sum()
         print(f"wrote {len(cleaned.keep):,} labels to {options.out}: {changed:,} changed, {dropped:,} dropped")
-        in_conflict = _in_conflict(decisions)
+        in_conflict = _in_conflict(decisions.standing())
         if in_conflict:
             print(f"note: {in_conflict} as given, because people decided differently about them")
     else:
         table = export_decisions(decisions, options.out, everyone=options.all)
         print(f"wrote {len(table):,} decisions about {table['row'].nunique():,} samples to {options.out}")
-        in_conflict = _in_conflict(decisions)
+        in_conflict = _in_conflict(table)
         if in_conflict:
             print(f"note: about {in_conflict} people decided differently; all are in the file")
 
@@ -35,7 +36,6 @@ def take_decisions(options: Namespace) -> None:
     print(f"imported {added:,} decisions from {options.file} into {options.study}{stood}")
 
 
-def _in_conflict(decisions: Decisions) -> str:
-    table = decisions.standing()
+def _in_conflict(table: Any) -> str:
     count = table.loc[table["conflict"], "row"].nunique()
     return f"{count:,} sample{'s' * (count != 1)}" if count else ""

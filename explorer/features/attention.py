@@ -49,16 +49,12 @@ def listen_inside(model: nn.Module) -> dict[str, PackedProjection]:
     """
     found = {}
     for name, module in model.named_modules():
-        plain = type(module).forward is nn.MultiheadAttention.forward if _is_attention(module) else False
-        if plain and module.in_proj_weight is not None and module.bias_k is None and not module.add_zero_attn:
+        is_plain = type(module).forward is nn.MultiheadAttention.forward
+        if is_plain and module.in_proj_weight is not None and module.bias_k is None and not module.add_zero_attn:
             found[name] = PackedProjection(module)
             object.__setattr__(module, "packed", found[name])
             module.forward = types.MethodType(_attend, module)
     return found
-
-
-def _is_attention(module: nn.Module) -> bool:
-    return isinstance(module, nn.MultiheadAttention)
 
 
 def _attend(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import torch
 from scipy import stats
 
 from explorer.features.completion import fresh_rows
@@ -12,6 +13,7 @@ from explorer.features.exact import exact_similarity
 from explorer.features.projection import Projection
 from explorer.features.shards import Measurer, ShardFeatures
 from explorer.records import Settings
+from explorer.similarity.density import soft_density
 from explorer.subjects import Subject
 
 RECALLED = 10
@@ -76,8 +78,7 @@ def estimated(units: np.ndarray, projection: Projection) -> np.ndarray:
 def _compared_counts(
     subject: Subject, projection: Projection, settings: Settings, rows: np.ndarray, measured: ShardFeatures
 ) -> dict[str, float | int]:
-    units = measured.units[measured.valid].astype(np.float64)
-    counts = units @ units.sum(0) + 1 - np.square(units).sum(1)
+    counts = soft_density(torch.from_numpy(measured.units[measured.valid]).double(), whole_self=True).numpy()
     exact = exact_soft_density(subject, projection, rows, settings, measured.grams)[measured.valid]
     return {"soft_density_spearman": rank_correlation(counts, exact), "soft_density_rows": len(exact)}
 

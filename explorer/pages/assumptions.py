@@ -89,7 +89,7 @@ def identity_gaps(study: Study) -> np.ndarray | None:
 
 
 def _residual_words(study: Study) -> str:
-    notes = study.manifest.steps["statistics"].notes if "statistics" in study.manifest.steps else {}
+    notes = study.notes("statistics")
     residual, samples = notes.get("stationarity_residual"), notes.get("training_samples")
     if residual is None or not samples:
         return ""

@@ -130,8 +130,7 @@ def _among_in_words(study: Study, counts: Counts) -> str:
 
 def threshold_of(study: Study) -> float | None:
     """The similarity above which the column hard_density counts, as the study's notes say it."""
-    notes = study.manifest.steps["statistics"].notes if "statistics" in study.manifest.steps else {}
-    threshold = notes.get("threshold")
+    threshold = study.notes("statistics").get("threshold")
     return float(threshold) if isinstance(threshold, int | float) else None
 
 

@@ -8,7 +8,7 @@ from explorer.columns import COLUMNS
 from explorer.pages.assumptions import assumptions, identity_gaps
 from explorer.pages.reading import class_name, write_value
 from explorer.pages.state import current_sample, page_header, plain, show_number
-from explorer.pages.tiles import given_text, guide_link, numbered_columns, show_figure
+from explorer.pages.tiles import given_text, guide_link, show_figure
 from explorer.study.study import Study
 from explorer.views.charts import bars, count_bins, factor_histogram, histogram
 
@@ -158,7 +158,7 @@ def _show_averages(study: Study, row: int) -> None:
     lines = ["| | this sample | average around it |", "|:--|--:|--:|"]
     for name, array in (("prediction", "neighbor_mean"), ("target", "label_mean")):
         means = study.array(f"statistics/{array}")[row]
-        for column, mean in zip(numbered_columns(study, name), means, strict=True):
+        for column, mean in zip(study.columns_of(name), means, strict=True):
             own = write_value(study, column, study.samples[column].iloc[row])
             lines.append(f"| {column.replace('_', ' ')} | {own} | {write_value(study, column, mean)} |")
     st.markdown("\n".join(lines))

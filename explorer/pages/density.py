@@ -14,7 +14,7 @@ from explorer.pages.state import (
     selection,
     unfilter,
 )
-from explorer.pages.tiles import guide_link, numbered_columns, picked_points, show_figure, show_samples
+from explorer.pages.tiles import guide_link, picked_points, show_figure, show_samples
 from explorer.study.study import Study
 from explorer.views.charts import Bins, bin_examples, histogram, round_bins
 from explorer.views.gallery import pictures
@@ -44,7 +44,7 @@ def label_variance_of_all(study: Study) -> float | None:
         labels = study.samples["label"]
         shares = labels[labels >= 0].value_counts(normalize=True).to_numpy()
         return float(1 - (shares**2).sum())
-    names = numbered_columns(study, "target")
+    names = study.columns_of("target")
     return float(study.samples[names].var(ddof=0).sum()) if names else None
 
 

@@ -1,7 +1,6 @@
 """The part of the guide that says how a study was measured: outputs, faithfulness, search and parameters."""
 
 from collections import Counter
-from typing import Any
 
 import streamlit as st
 
@@ -68,7 +67,7 @@ def coverage_in_words(coverage: dict[str, str]) -> list[str]:
 
 def _show_outputs(study: Study) -> None:
     st.header("Which outputs are compared?", anchor="outputs", divider="gray")
-    notes = _notes(study, "projection")
+    notes = study.notes("projection")
     if "mode" not in notes:
         st.info("This study does not say yet which outputs were measured.", icon=":material/info:")
         return
@@ -102,12 +101,12 @@ def _show_fidelity(study: Study) -> None:
             f"in what is seen ({study.unseen.share:.0%} of it for a perfect copy, fitted to exact similarities), and "
             "is part of every similarity shown. Soft counts are sums without it."
         )
-    if _notes(study, "statistics").get("exact_density"):
+    if study.notes("statistics").get("exact_density"):
         st.markdown("The soft counts of this study were taken over full gradients: they are exact.")
 
 
 def _show_search(study: Study) -> None:
-    found = _notes(study, "neighbors").get("search", {}).get("network")
+    found = study.notes("neighbors").get("search", {}).get("network")
     if not found:
         return
     st.header("Were all samples searched?", anchor="search", divider="gray")
@@ -132,8 +131,3 @@ def _show_coverage(study: Study) -> None:
     with st.expander("All parameters by name"):
         ways = [WAYS.get(way, way) for way in coverage.values()]
         st.dataframe({"parameter": list(coverage), "how its gradient was measured": ways}, hide_index=True)
-
-
-def _notes(study: Study, step: str) -> dict[str, Any]:
-    record = study.manifest.steps.get(step)
-    return {} if record is None else record.notes

@@ -66,16 +66,10 @@ def write_rows(study: Study, name: str, rows: Sequence[int]) -> list[str]:
     Cost: much less than write_value for each of the rows.
     """
     written = []
-    for column in numbered_columns(study, name):
+    for column in study.columns_of(name):
         kind, values = kind_of(study, column), study.samples[column].to_numpy()[list(rows)]
         written.append([_write(study, kind, value) for value in values])
     return [", ".join(texts) for texts in zip(*written, strict=True)] if written else [""] * len(rows)
-
-
-def numbered_columns(study: Study, name: str) -> list[str]:
-    """The study's columns called name, name_0, name_1 and so on."""
-    found = re.compile(rf"{re.escape(name)}(_\d+)?").fullmatch
-    return [column for column in study.samples if found(column)]
 
 
 def class_name(study: Study, label: Any) -> str:

@@ -22,7 +22,7 @@ from starlette.routing import Route
 from explorer.errors import ExplorerError, SettingsError, StudyNotFound
 from explorer.pages.coloring import color_codes, legend
 from explorer.pages.library import library
-from explorer.pages.reading import numbered_columns, read_value, write_rows
+from explorer.pages.reading import read_value, write_rows
 from explorer.pages.selection import Filter
 from explorer.study.study import KINDS, Study
 
@@ -78,7 +78,7 @@ def describe_sample(study: Study, row: int, k: int, by: str = "network") -> dict
     captions = _captions(study, [row, *near])
     return {
         **captions[0],
-        "facts": [asdict(read_value(study, one, row)) for name in FACTS for one in numbered_columns(study, name)],
+        "facts": [asdict(read_value(study, one, row)) for name in FACTS for one in study.columns_of(name)],
         "numbers": [asdict(read_value(study, name, row)) for name in NUMBERS if name in study.samples],
         "neighbors": [
             {

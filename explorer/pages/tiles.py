@@ -1,6 +1,5 @@
 """Pictures that answer a click, lists of samples page by page, and figures, as all pages show them."""
 
-import re
 from collections.abc import Callable, Sequence
 from urllib.parse import urlencode
 
@@ -140,12 +139,6 @@ def answer_text(study: Study, row: int) -> str:
     return _text(study, row, "prediction")
 
 
-def numbered_columns(study: Study, column: str) -> list[str]:
-    """The columns of one quantity: itself, or one for each output of a regression, such as target_0 and target_1."""
-    form = re.compile(rf"{column}(_\d+)?")
-    return [name for name in study.samples if form.fullmatch(name)]
-
-
 def _text(study: Study, row: int, column: str) -> str:
-    names = numbered_columns(study, column)
+    names = study.columns_of(column)
     return ", ".join(write_value(study, name, study.samples[name].iloc[row]) for name in names)

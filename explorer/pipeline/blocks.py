@@ -27,7 +27,12 @@ class UnitBlocks:
 
 def unit_energies(study: Study) -> np.ndarray:
     """Squared lengths of the units of all samples, [n] float32: the share of each gradient that they see."""
-    return torch.cat([units.double().square().sum(1).float() for units in UnitBlocks(study)]).numpy()
+    return torch.cat([row_energies(units) for units in UnitBlocks(study)]).numpy()
+
+
+def row_energies(units: Tensor) -> Tensor:
+    """Squared lengths of some units, [m] float32, added up in float64."""
+    return units.double().square().sum(1).float()
 
 
 def row_blocks(count: int) -> Iterator[np.ndarray]:

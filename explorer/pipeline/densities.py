@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.pipeline.blocks import UnitBlocks, row_blocks, unit_energies
+from explorer.pipeline.blocks import UnitBlocks, row_blocks, row_energies
 from explorer.similarity import soft_density
 from explorer.study.study import Study
 
@@ -35,25 +35,25 @@ def density_columns(study: Study) -> dict[str, np.ndarray]:
     """
     known = torch.from_numpy(study.rows("valid"))
     total = sum(units.double().sum(0) for units in UnitBlocks(study))
-    energies = unit_energies(study)
-    soft, norms = torch.empty(study.n), torch.empty(study.n)
+    soft, energy, norms = torch.empty(study.n), torch.empty(study.n), torch.empty(study.n)
     for rows, units in zip(row_blocks(study.n), UnitBlocks(study), strict=True):
         soft[rows] = soft_density(units, total=total, whole_self=True)
+        energy[rows] = row_energies(units)
         traces = np.trace(study.rows("grams", rows), axis1=1, axis2=2, dtype=np.float64)
         norms[rows] = torch.from_numpy(traces).sqrt().float()
     columns = {
         "soft_density": soft,
         "soft_density_share": soft / study.n,
-        "hard_density": _hard_counts(study, energies),
+        "hard_density": _hard_counts(study, energy.numpy()),
         "gradient_norm": norms,
-        "captured_energy": torch.from_numpy(energies),
+        "captured_energy": energy,
     }
     return {name: values.masked_fill(~known, torch.nan).float().numpy() for name, values in columns.items()}
 
 
 def density_facts(study: Study) -> dict[str, Any]:
     """How the hard count was made: hard_density_is_exact, and among how many samples crowds were counted."""
-    is_found = study.manifest.steps["neighbors"].notes.get("search", {}).get("network", {}).get("index", "flat")
+    is_found = study.notes("neighbors").get("search", {}).get("network", {}).get("index", "flat")
     is_counted = study.n <= COUNTED_SAMPLES
     return {
         # By estimates, a sample beyond the candidates that were looked at could still be near; hardly ever is.

@@ -4,8 +4,6 @@ Two spaces of one study are compared (the network's own similarity with that of 
 inputs), or two studies of the same samples: two rounds, two checkpoints, two architectures.
 """
 
-import re
-
 import numpy as np
 import pandas as pd
 
@@ -167,7 +165,7 @@ def _checksums(entries: dict, beginning: str) -> list[str]:
 
 
 def _are_labels_alike(study: Study, other: Study) -> bool:
-    columns = [name for name in study.samples if re.fullmatch(r"label|target(_\d+)?", name)]
+    columns = study.columns_of("label") + study.columns_of("target")
     if not columns or not set(columns) <= set(other.samples):
         return False
     mine, theirs = (one.samples[columns].to_numpy(dtype=float) for one in (study, other))

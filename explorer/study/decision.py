@@ -1,5 +1,7 @@
 """One decision about a label: what it says, and what it may say. No torch, no pandas."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -35,6 +37,14 @@ class Decision:
     def verdict(self) -> tuple[str, Label | None]:
         """What two people must share to agree."""
         return self.decision, self.new_label
+
+
+def verdicts(standing: Iterable[Decision]) -> dict[int, set[tuple[str, Label | None]]]:
+    """Row to the verdicts that people stand at; more than one is a conflict."""
+    found = defaultdict(set)
+    for one in standing:
+        found[one.row].add(one.verdict)
+    return found
 
 
 def checked_decision(

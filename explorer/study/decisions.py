@@ -8,7 +8,6 @@ person that was not taken back. Several people may decide at once, in one app or
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import fields, replace
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.errors import DecisionError
-from explorer.study.decision import Decision, checked_decision, checked_text, now_in_utc
+from explorer.study.decision import Decision, checked_decision, checked_text, now_in_utc, verdicts
 from explorer.study.given import GivenLabels
 from explorer.study.ledger import reading, writing
 
@@ -168,7 +167,7 @@ class Decisions:
             new_label is missing unless relabel. conflict: others stand at another decision about this sample.
         """
         standing = self.current()
-        conflicts = _rows_in_conflict(standing)
+        conflicts = {row for row, found in verdicts(standing).items() if len(found) > 1}
         latest = {one.row: one for one in standing}
         shown = [one for one in standing if everyone or one.row in conflicts or one is latest[one.row]]
         lines = [(*_values(one), one.row in conflicts) for one in shown]
@@ -222,10 +221,3 @@ def _append(connection: sqlite3.Connection, kind: str, made: Sequence[Decision],
         [(batch, *_values(one)) for one in made],
     )
     return batch
-
-
-def _rows_in_conflict(standing: Iterable[Decision]) -> set[int]:
-    verdicts = defaultdict(set)
-    for one in standing:
-        verdicts[one.row].add(one.verdict)
-    return {row for row, found in verdicts.items() if len(found) > 1}

@@ -27,7 +27,6 @@ Label = int | float | str
 WHOLE_NUMBER = re.compile(r"([+-]?[0-9]{1,18})(\.0*)?")
 """Also 3.0, which other programs make of a 3 in a column with gaps."""
 LARGEST_TARGET = float(np.finfo(np.float32).max)
-NUMBERED_TARGET = re.compile(r"target(_\d+)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +51,7 @@ class GivenLabels:
         if study.task == "classification":
             classes = len(study.class_names or ()) or max(2, study.subject["outputs"])
             return cls(samples["label"].to_numpy(), classes, study.class_names)
-        targets = samples[[name for name in samples if NUMBERED_TARGET.fullmatch(name)]].to_numpy(dtype=np.float32)
+        targets = samples[study.columns_of("target")].to_numpy(dtype=np.float32)
         return cls(targets[:, 0] if targets.shape[1] == 1 else targets)
 
     def __len__(self) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.errors import DecisionError
-from explorer.study.decision import Decision, checked_decision, now_in_utc
+from explorer.study.decision import Decision, checked_decision, now_in_utc, verdicts
 from explorer.study.given import WHOLE_NUMBER, GivenLabels, numbers_of
 from explorer.study.tables import read_table, save_table
 
@@ -61,11 +61,8 @@ def export_labels(decisions: Decisions, out: Path) -> CleanedLabels:
 
 def cleaned_labels(given: GivenLabels, standing: Iterable[Decision]) -> CleanedLabels:
     """The labels after decisions. Where people stand at different decisions the sample stays as it was given."""
-    verdicts: dict[int, set] = {}
-    for one in standing:
-        verdicts.setdefault(one.row, set()).add(one.verdict)
     values, keep = np.array(given.values), np.ones(len(given), dtype=bool)
-    for row, found in verdicts.items():
+    for row, found in verdicts(standing).items():
         decision, new_label = next(iter(found)) if len(found) == 1 else ("unsure", None)
         keep[row] = decision != "drop"
         if decision == "relabel":

@@ -1,6 +1,7 @@
 """A study, opened: arrays, the samples table and the questions that can be asked of them. Read-only."""
 
 import hashlib
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -107,13 +108,17 @@ class Study(ExactQuestions):
     @property
     def unseen(self) -> Unseen:
         """Completes inner products of the stored features to estimates of k^C."""
-        record = self.manifest.steps.get("projection")
-        return Unseen(**(record.notes.get("unseen", {}) if record else {}))
+        return Unseen(**self.notes("projection").get("unseen", {}))
 
     @property
     def steps_missing(self) -> list[str]:
         """The steps that are not done yet, in order; empty for a finished study."""
         return [step for step in STEP_NAMES if step not in self.manifest.steps]
+
+    def notes(self, step: str) -> dict[str, Any]:
+        """What a step wrote down beside its arrays; empty when it is not done."""
+        record = self.manifest.steps.get(step)
+        return {} if record is None else record.notes
 
     @cached_property
     def version(self) -> str:
@@ -130,6 +135,11 @@ class Study(ExactQuestions):
     @cached_property
     def _samples(self) -> pd.DataFrame:
         return pd.read_parquet(self.file("samples.parquet"))
+
+    def columns_of(self, quantity: str) -> list[str]:
+        """The columns of one quantity: itself, or one for each output of a regression, target_0, target_1 and so on."""
+        form = re.compile(rf"{re.escape(quantity)}(_\d+)?")
+        return [name for name in self.samples if form.fullmatch(name)]
 
     def neighbors(self, row: int, k: int = 10, by: str = "network") -> Neighbors:
         """The k samples most similar to one sample, best first, itself left out.
@@ -172,8 +182,8 @@ class Study(ExactQuestions):
         left, right = self._directions(rows_a, by), self._directions(rows_b, by)
         similarities = left @ right.T
         if by == "network":
-            energies = (np.square(each).sum(1) for each in (left, right))
-            similarities = self.unseen.completed(similarities, next(energies)[:, None], next(energies))
+            energies, others = (np.square(each).sum(1) for each in (left, right))
+            similarities = self.unseen.completed(similarities, energies[:, None], others)
         similarities = np.clip(similarities, -1.0, 1.0)
         similarities[(rows_a[:, None] == rows_b) & ~np.isnan(similarities)] = 1.0
         return similarities

@@ -19,6 +19,7 @@ class Table:
     """A study that is nothing but a table, for values that the made-up one does not have."""
 
     task, class_names = "classification", ["cat", "dog"]
+    columns_of = Study.columns_of
 
     def __init__(self, **columns):
         self.samples = pd.DataFrame(columns)
