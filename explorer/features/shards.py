@@ -37,6 +37,7 @@ class Measurer:
         self.network: Network = measured_network(subject, settings, projection)
         self.projection = projection.to(self.network.device)
         self.batch_size = settings.batch_size
+        self.broken = subject.broken
         self.storage = np.dtype(settings.storage)
 
     def measure(self, rows: np.ndarray) -> ShardFeatures:
@@ -57,7 +58,10 @@ class Measurer:
                 jacobians = self.projection.jacobians(gradients)
                 pieces.append(self._kept(grams, jacobians, gradients.outputs, gradients.embedding))
         units, *others = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
-        return ShardFeatures(units.astype(self.storage, copy=False), *others)
+        features = ShardFeatures(units.astype(self.storage, copy=False), *others)
+        if self.broken is not None:
+            features.embedding[self.broken[rows]] = 0.0  # that of the blank input in its place
+        return features
 
     def _kept(self, grams: Tensor, jacobians: Tensor, outputs: Tensor, embedding: Tensor) -> tuple[np.ndarray, ...]:
         size = grams.diagonal(dim1=1, dim2=2).sum(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,8 @@ from explorer.subjects.splits import HELD_OUT, TRAIN
 if TYPE_CHECKING:
     from explorer.subjects.subject import Subject
 
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half of a character, which cannot be written."""
 TRIED = 64
 """Samples that the network is run on."""
 READ_AGAIN = 8
@@ -33,6 +36,7 @@ def check_subject(subject: Subject) -> None:
         SubjectError: at the first broken rule.
     """
     _check_lengths(subject)
+    _check_words(subject)
     _check_parameters(subject)
     _check_inputs(subject)
     _check_repeatable(subject)
@@ -57,6 +61,34 @@ def _check_lengths(subject: Subject) -> None:
         raise SubjectError(
             f"expected {features} feature names, one a feature, found {len(subject.feature_names)}. Name each feature."
         )
+
+
+def _check_words(subject: Subject) -> None:
+    """All of them are written into the study: a half of a character or an object could only fail there, at the end."""
+    words = {
+        "name": [subject.name],
+        "description": [subject.description],
+        "class_names": subject.class_names or (),
+        "feature_names": subject.feature_names or (),
+        "columns": list(subject.columns),
+    }
+    for name, values in subject.columns.items():
+        if values.dtype.kind in "OU":
+            words[f"the column {name!r}"] = [one for one in values.tolist() if one is not None and one == one]
+        elif values.dtype.kind not in "biufMm":
+            raise SubjectError(f"columns must be numbers or texts, found {values.dtype} in {name!r}. Convert it.")
+    for where, texts in words.items():
+        wrong = [one for one in texts if not isinstance(one, str) or SURROGATE.search(one)]
+        if wrong:
+            raise SubjectError(f"{where} must hold texts that UTF-8 can write, found {str(wrong[0])!r:.80}. Rename it.")
+
+
+def _whole_rows(subject: Subject, most: int) -> np.ndarray:
+    """An even selection of the samples that are not broken."""
+    rows = np.arange(len(subject)) if subject.broken is None else np.flatnonzero(~subject.broken)
+    if not len(rows):
+        raise SubjectError("samples must be readable, found that all are broken. Mend some.")
+    return rows[survey_rows(len(rows), most)]
 
 
 def _check_parameters(subject: Subject) -> None:
@@ -86,16 +118,17 @@ def _check_inputs(subject: Subject) -> None:
                 f"all inputs must have one shape, found {list(shape)} for sample 0 and {list(inputs.shape[1:])} for "
                 f"sample {rows[0]}. Resize or pad them in the data set."
             )
-        row = _first_not_finite(inputs, rows)
+        row = _first_not_finite(inputs, rows, subject.broken)
         if row is not None:
             raise SubjectError(
-                f"inputs must be finite, found nan or infinity in sample {row}. Fill the gap or leave the sample out."
+                f"inputs must be finite, found nan or infinity in sample {row}. Fill the gap, leave the sample out, or "
+                "mark it in broken=[...]."
             )
 
 
 def _check_repeatable(subject: Subject) -> None:
-    rows = survey_rows(len(subject), READ_AGAIN)
-    differs = (subject.inputs(rows) != subject.inputs(rows)).flatten(1).any(1)
+    rows = _whole_rows(subject, READ_AGAIN)
+    differs = (subject.inputs(rows) != subject.inputs(rows)).reshape(len(rows), -1).any(1)
     if differs.any():
         raise SubjectError(
             f"the data set must give the same item every time, found two different ones for sample "
@@ -106,7 +139,7 @@ def _check_repeatable(subject: Subject) -> None:
 def _check_network(subject: Subject) -> None:
     from explorer.subjects.subject import evaluating
 
-    rows = survey_rows(len(subject), TRIED)
+    rows = _whole_rows(subject, TRIED)
     inputs = subject.inputs(rows).to(next(subject.model.parameters()).device)
     with evaluating(subject.model):
         with torch.no_grad():
@@ -188,6 +221,7 @@ def _check_outputs_suit(subject: Subject, outputs: int) -> None:
         )
 
 
-def _first_not_finite(values: Tensor, rows: np.ndarray) -> int | None:
-    broken = ~torch.isfinite(values).flatten(1).all(1)
-    return int(rows[int(broken.nonzero()[0])]) if broken.any() else None
+def _first_not_finite(values: Tensor, rows: np.ndarray, excused: np.ndarray | None = None) -> int | None:
+    found = rows[(~torch.isfinite(values).reshape(len(rows), -1).all(1)).numpy(force=True)]
+    found = found if excused is None else found[~excused[found]]
+    return int(found[0]) if len(found) else None

@@ -1,4 +1,4 @@
-"""Small pictures of samples: images, bars for rows of a table, a dot for a point of the plane."""
+"""Small pictures of samples: images, bars for rows of a table, a dot for a point of the plane, and sketches."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -9,11 +9,12 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from explorer.errors import SubjectError
+from explorer.subjects.sketches import displacement_drawing, signal_drawing, text_drawing
 
 Drawing = Callable[[Tensor], np.ndarray]
 """One input -> uint8 [h, w, 3]."""
 
-KINDS = ("image", "row", "point")
+KINDS = ("image", "row", "point", "signal", "displacement", "text")
 LARGEST = 96
 """Pixels a side of the largest thumbnail."""
 SMALLEST = 28
@@ -28,6 +29,8 @@ PAPER, LINE, ABOVE, BELOW = (255, 255, 255), (200, 204, 210), (31, 119, 180), (2
 def told_kind(shape: Sequence[int], kind: str | None, has_picture: bool = False) -> str:
     """How samples of this shape are drawn: image for [h, w], [1, h, w] and [3, h, w]; point for [2]; else row.
 
+    The others are drawn when asked for: signal [length] or [channels, length], displacement [2, h, w], text [length].
+
     >>> told_kind((1, 28, 28), None), told_kind((10,), None), told_kind((2,), None)
     ('image', 'row', 'point')
     """
@@ -36,7 +39,14 @@ def told_kind(shape: Sequence[int], kind: str | None, has_picture: bool = False)
         return "image" if is_image else "point" if tuple(shape) == (2,) else "row"
     if kind not in KINDS:
         raise SubjectError(f"kind must be one of {', '.join(KINDS)}, found {kind!r}. Choose one or leave it out.")
-    fits = {"image": is_image, "point": tuple(shape) == (2,), "row": True}
+    fits = {
+        "image": is_image,
+        "point": tuple(shape) == (2,),
+        "row": True,
+        "signal": len(shape) in (1, 2) and min(shape) > 0,
+        "displacement": len(shape) == 3 and shape[0] == 2 and min(shape) > 0,
+        "text": len(shape) == 1,
+    }
     if not fits[kind] and not has_picture:
         raise SubjectError(
             f'kind="{kind}" does not suit inputs of shape {list(shape)}. '
@@ -45,22 +55,37 @@ def told_kind(shape: Sequence[int], kind: str | None, has_picture: bool = False)
     return kind
 
 
-def drawing_for(kind: str, batches: Iterable[Tensor], picture: Callable[[Tensor], Any] | None = None) -> Drawing:
+def drawing_for(
+    kind: str,
+    batches: Iterable[Tensor],
+    picture: Callable[[Tensor], Any] | None = None,
+    words: Callable[[Tensor], str] | None = None,
+) -> Drawing:
     """The one way in which all samples of a subject are drawn, so that their pictures can be compared.
 
     Args:
-        kind: image, row or point.
+        kind: one of KINDS.
         batches: the samples from which the common range is taken, [m, ...] each. Values that are not finite are
             left out of it.
         picture: the subject's own drawing, if it has one; its size is that of the first sample.
+        words: the text of an input of tokens, for the kind text.
 
     Cost: one batch in memory at a time; points are kept.
     """
     if picture is not None:
         first = next(iter(batches))[0]
         return partial(_own_picture, picture, size=_own_picture(picture, first, size=None).shape)
+    if kind == "text":
+        return text_drawing(words)
     values = (batch.numpy().astype(np.float64) for batch in batches)
-    return {"image": _image_drawing, "point": _point_drawing, "row": _row_drawing}[kind](values)
+    ways = {
+        "image": _image_drawing,
+        "point": _point_drawing,
+        "row": _row_drawing,
+        "signal": signal_drawing,
+        "displacement": displacement_drawing,
+    }
+    return ways[kind](values)
 
 
 def _image_drawing(batches: Iterable[np.ndarray]) -> Drawing:

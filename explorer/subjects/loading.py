@@ -1,28 +1,24 @@
-"""Subjects by name: a bundled one, or the one that a function in the user's own file returns."""
+"""Subjects by name: a bundled one, the one that a function in the user's own file returns, or data with a model."""
 
 import difflib
-import hashlib
-import importlib.util
-import sys
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 from explorer.errors import SubjectError
 from explorer.subjects.bundled import bundled_subjects, is_bundled, load_bundled
+from explorer.subjects.running import run_own
 from explorer.subjects.subject import Subject
 
 
-def load_subject(name: str) -> Subject:
+def load_subject(name: str, progress: Callable[[int, int], None] | None = None) -> Subject:
     """A subject by its reference.
 
     Args:
-        name: a bundled name, or `path/file.py:function`; the function takes nothing and returns a Subject. The file is
-            run as it stands, with its own folder on the import path: load only files that you trust.
+        name: a bundled name; or `path/file.py:function`, whose function takes nothing and returns a Subject; or data
+            with a model, in the words of the command line: `photos --model net.py:network --weights net.pt`. A file or
+            module that is named is run as it stands: load only what you trust. Data and weights are never run.
+        progress: (samples read, samples in all), while a folder of pictures is looked through.
 
     Raises:
         SubjectError: there is no such subject, or the file went wrong; the message names the file and the line.
@@ -31,10 +27,17 @@ def load_subject(name: str) -> Subject:
     if is_bundled(name):
         return load_bundled(name)
     file, _, function = name.rpartition(":")
-    if file.endswith(".py"):
+    if file.endswith(".py") and "--model" not in name:
         return _load_own(Path(file), function)
+    from explorer.subjects.own import asked_subject, own_subject
+
+    asked = asked_subject(name)
+    if asked is not None:
+        return own_subject(asked, progress)
     if name.endswith(".py"):
         raise SubjectError(f"expected file.py:function, found {name} alone. Add the function: {name}:NAME.")
+    if Path(name).exists():
+        raise SubjectError(f"data need a network, found {name} alone. Add --model file.py:function.")
     names = [one.name for one in bundled_subjects()]
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"Did you mean {close[0]}?" if close else "Choose one of these or name your own file."
@@ -42,67 +45,11 @@ def load_subject(name: str) -> Subject:
 
 
 def _load_own(path: Path, function: str) -> Subject:
-    if not path.is_file():
-        raise SubjectError(f"expected a Python file at {path}, found none. Check the path.")
+    subject = run_own(path, function, lambda make: make())
     path = path.resolve()
-    with _own_folder_importable(path):
-        module = _run(path)
-        make = getattr(module, function, None)
-        if not callable(make):
-            raise SubjectError(
-                f"expected a function {function!r} in {path.name}, found {_functions(module)}. Name one."
-            )
-        subject = _told_by_line(path, make)
     if not isinstance(subject, Subject):
         raise SubjectError(
             f"{function}() in {path.name} must return an explorer.Subject, found a {type(subject).__name__}. "
             "End it with return Subject(...)."
         )
     return replace(subject, reference=f"{path}:{function}")
-
-
-def _run(path: Path) -> ModuleType:
-    # A name of its own for each place, so that two files called subject.py do not meet; registered before it runs,
-    # as dataclasses and pickling in Ray workers look their module up.
-    name = f"subject_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-    specification = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[name] = module
-    try:
-        _told_by_line(path, lambda: specification.loader.exec_module(module))
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def _told_by_line(path: Path, action: Any) -> Any:
-    """Run the user's code; what goes wrong in it becomes one sentence with the line."""
-    try:
-        return action()
-    except (Exception, SystemExit) as error:
-        line = _line_in(path, error)
-        where = f"{path.name} line {line}" if line else path.name
-        found = str(error) if isinstance(error, SubjectError) else f"{type(error).__name__}: {error}. Mend the file."
-        raise SubjectError(f"{where}: {found}") from error
-
-
-def _line_in(path: Path, error: BaseException) -> int | None:
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        return error.lineno
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    return lines[-1] if lines else None
-
-
-@contextmanager
-def _own_folder_importable(path: Path) -> Iterator[None]:
-    sys.path.insert(0, str(path.parent))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(path.parent))
-
-
-def _functions(module: ModuleType) -> str:
-    own = [name for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__]
-    return ", ".join(sorted(name for name in own if callable(getattr(module, name)))) or "none"

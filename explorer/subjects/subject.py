@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,15 +51,22 @@ class Subject:
     split: Any = None
     """[n] str, train or held-out; None when there is no such difference."""
     kind: str | None = None
-    """How samples are drawn: image, row or point; told from the shape of the inputs when left out."""
+    """How samples are drawn: image, row, point, signal, displacement or text; told from the inputs when left out."""
     picture: Callable[[Tensor], Any] | None = None
     """input -> uint8 [h, w] or [h, w, 3], of one size, in place of the default drawing."""
     feature_names: Sequence[str] | None = None
     """One name a feature, for inputs that are rows of a table."""
+    words: Callable[[Tensor], str] | None = None
+    """input -> the text that it stands for, for inputs that are tokens; drawn in place of their numbers."""
+    read: Callable[[Path], Tensor] | None = None
+    """file -> inputs [m, ...] or one input, as the data set makes them: how a stranger's file becomes a probe."""
+    broken: Any = None
+    """[n] bool: samples that could not be read. Their inputs are nan; they keep their rows, the network's answer to
+    them is taken as zero without a gradient, and so they are left out of every number."""
     description: str = ""
     """What it is and where it comes from, in a sentence or two."""
     reference: str | None = None
-    """What load_subject needs to make it again: a bundled name or file.py:function."""
+    """What load_subject needs to make it again: a bundled name, file.py:function, or data with --model and more."""
     columns: Mapping[str, Any] = field(default_factory=dict)
     """Further columns of the samples table, [n] each."""
     parameters: Callable[[str], bool] | None = None
@@ -76,12 +84,15 @@ class Subject:
             "labels": None if self.labels is None else array_of(self.labels, "labels"),
             "split": None if self.split is None else np.asarray(self.split).astype(str),
             "columns": {str(name): np.array(values) for name, values in self.columns.items()},
+            "broken": None if self.broken is None else np.asarray(self.broken).astype(bool),
         }
+        if fixed["broken"] is not None:
+            fixed["columns"]["broken"] = fixed["broken"]
         for name, value in fixed.items():
             object.__setattr__(self, name, value)
         sample_labels = item_label(self.dataset, 0) if self.labels is None else self.labels
         object.__setattr__(self, "task", told_task(sample_labels, self.task))
-        object.__setattr__(self, "kind", told_kind(self.input_shape, self.kind, self.picture is not None))
+        object.__setattr__(self, "kind", self._told_kind())
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -143,8 +154,11 @@ class Subject:
         Raises:
             SubjectError: the network returns something else.
         """
-        outputs = model(inputs) if self.outputs is None else self.outputs(model, inputs)
-        return _two_dimensional(outputs, len(inputs))
+        if self.broken is None:
+            return self._answer(model, inputs)
+        is_whole = inputs.isfinite().flatten(1).all(1)
+        # nan would spread to the sums over a batch; a product with zero has neither value nor gradient.
+        return self._answer(model, inputs.nan_to_num(0.0)) * is_whole[:, None]
 
     def measured_parameters(self) -> dict[str, nn.Parameter]:
         """The parameters that gradients are taken of, by name, in the model's order."""
@@ -178,10 +192,19 @@ class Subject:
         """
         return self._drawing(self.inputs([row])[0])
 
+    def _answer(self, model: nn.Module, inputs: Tensor) -> Tensor:
+        outputs = model(inputs) if self.outputs is None else self.outputs(model, inputs)
+        return _two_dimensional(outputs, len(inputs))
+
+    def _told_kind(self) -> str:
+        if self.kind is None and self.words is not None and self.picture is None:
+            return "text"
+        return told_kind(self.input_shape, self.kind, self.picture is not None)
+
     @cached_property
     def _drawing(self) -> Drawing:
         batches = (inputs for _, inputs in input_batches(self.dataset, survey_rows(len(self))))
-        return drawing_for(self.kind, batches, self.picture)
+        return drawing_for(self.kind, batches, self.picture, self.words)
 
 
 @contextmanager
@@ -200,7 +223,7 @@ def _two_dimensional(outputs: Any, samples: int) -> Tensor:
     if isinstance(outputs, Tensor) and outputs.is_floating_point():
         if outputs.ndim == 1 and len(outputs) == samples:
             return outputs[:, None]  # [m, 1]
-        if outputs.ndim == 2 and len(outputs) == samples:
+        if outputs.ndim == 2 and len(outputs) == samples and outputs.shape[1]:
             return outputs
     raise SubjectError(
         f"the network must return floats [samples, outputs], found {_in_words(outputs)} for {samples} samples. "

@@ -218,3 +218,18 @@ def test_the_stored_progress_is_gone_after_a_build_and_says_why_one_failed(tmp_p
     assert not (tmp_path / "study" / "progress.json").exists()
     assert [one.step for one in seen if one.is_finished] == list(STEP_NAMES[2:])
     assert all(0 <= one.done <= one.total == 60 for one in seen)
+
+
+def test_broken_samples_are_nobodys_neighbors(tmp_path):
+    """Marked broken, two samples are in no list of neighbors of any kind, have none, and count for nobody."""
+    subject = tiny.subject()
+    dataset = [point.clone() for point in subject.dataset]
+    broken = np.isin(np.arange(len(dataset)), [7, 30])
+    for row in np.flatnonzero(broken):
+        dataset[row][:] = torch.nan
+    study = build(replace(subject, dataset=dataset, broken=broken), tmp_path / "study", settings=tiny.SETTINGS)
+    for kind in ("network", "embedding", "input"):
+        indices = study.array(f"neighbors/{kind}/indices")
+        assert (indices[broken] == -1).all()
+        assert not np.isin(indices, np.flatnonzero(broken)).any()
+    assert study.samples["soft_density"].isna().to_numpy().tolist() == broken.tolist()

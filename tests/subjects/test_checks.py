@@ -157,3 +157,34 @@ def test_check_leaves_the_model_as_it_was(make_subject):
     assert all(module.training for module in model.modules())
     assert all(parameter.grad is None for parameter in model.parameters())
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_broken_samples_pass_and_are_answered_by_nothing(make_subject):
+    """Their inputs may be nan; their outputs are zero without a gradient, and those of the others what they were."""
+    inputs = changed(NUMBERS, 4, torch.nan)
+    is_broken = np.arange(12) == 4
+    subject, whole = make_subject(dataset=inputs, broken=is_broken), make_subject(dataset=NUMBERS)
+    subject.check()
+    model = subject.model.requires_grad_(True)
+    outputs = subject.output(model, subject.inputs(range(12)))
+    others = np.flatnonzero(~is_broken)
+    assert torch.equal(outputs[others], whole.output(whole.model, whole.inputs(others)))
+    assert not outputs[4].any()
+    slopes = torch.autograd.grad(outputs[4].sum(), list(model.parameters()))
+    assert not any(slope.any() for slope in slopes)
+    assert subject.columns["broken"].tolist() == is_broken.tolist()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"broken": [True] * 12}, "found that all are broken"),
+        ({"broken": [True] * 3}, "broken must hold one value for each of the 12 samples"),
+        ({"broken": np.arange(12) == 3}, "found nan or infinity in sample 4"),
+    ],
+)
+def test_broken_samples_are_those_that_are_marked(make_subject, changes, words):
+    """No more and no fewer."""
+    subject = make_subject(dataset=changed(NUMBERS, 4, torch.nan), **changes)
+    with pytest.raises(SubjectError, match=words):
+        subject.check()

@@ -155,7 +155,7 @@ def test_a_subject_cannot_be_changed(make_subject):
         ({"labels": ["cat", "dog"] * 6}, "Number the classes from 0 and name them in class_names"),
         ({"labels": [[1], [1, 2]] * 6}, "labels must be an array of numbers"),
         ({"task": "ranking"}, "classification or regression, found 'ranking'"),
-        ({"kind": "video"}, "kind must be one of image, row, point, found 'video'"),
+        ({"kind": "video"}, "kind must be one of image, row, point, signal, displacement, text, found 'video'"),
         ({"kind": "image"}, 'kind="image" does not suit inputs of shape [5]'),
     ],
 )
