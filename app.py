@@ -1,6 +1,6 @@
 """The app: `streamlit run app.py`, or `streamlit run app.py -- STUDY` to open one study.
 
-Pages are drawn by Streamlit; beside them, on the same port, stand the read-only data routes of the map.
+Pages are drawn by Streamlit; beside them, on the same port, stand the routes that the map and the desk ask.
 """
 
 import streamlit as st

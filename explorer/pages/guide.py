@@ -31,7 +31,23 @@ NOTATION = (
     r"k^C_{ij}=\tfrac1c\,\mathrm{Tr}\!\left(K_{ii}^{-1/2}K_{ij}K_{jj}^{-1/2}\right)",
 )
 
-NOISE = "How much noise is averaged"
+NOISE, DOUBTS = "How much noise is averaged", "Which labels to doubt"
+REVIEW = (
+    "- **A decision** is keep, relabel, drop (train without it) or unsure. It is added to a log in the study with time "
+    "and name, and never overwritten: undo adds a line as well. Where two people stand at different decisions both "
+    "are shown, and the sample keeps its label until they agree.\n"
+    "- **Decided were wrong**: of the samples that were decided clearly, the share that was relabeled or dropped. It "
+    "falls as you go down the list.\n"
+    "- **More wrong labels expected**: wrong labels planted on paper, drawn as labels go wrong here, come up at places "
+    "in the list that are known. The share of them that you have gone past, corrected for real ones coming up later, "
+    "is taken for the share of real ones that you have found. An order of magnitude before some hundred samples, "
+    "and too low if you overlook some.\n"
+    "- **Near duplicates** with different labels: at least one of them is wrong, or the network cannot tell two things "
+    "apart that you can.\n"
+    "- **Retrained**: a second network is trained from the same first weights with the labels as given, so that the "
+    "difference is the labels' alone. It is measured on held-out samples that nobody decided about."
+)
+"""What the Labels page says beyond columns."""
 SECTIONS: dict[str, dict[str, Entry]] = {
     "How many are alike": {
         "soft_density": Entry(
@@ -80,7 +96,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             "A probability of being wrong. It was proposed, and never tested against errors.",
         ),
     },
-    "Which labels to doubt": {
+    DOUBTS: {
         "suspicion": Entry(is_not="A probability that the label is wrong. Only the order counts."),
         "suggested_label": Entry(),
         "suggested_probability": Entry(is_not="A calibrated probability."),
@@ -119,6 +135,9 @@ def show(study: Study) -> None:
                 show_met(study)
             for name, entry in entries.items():
                 _show_entry(name, entry)
+            if title == DOUBTS and entries:
+                st.subheader("Going through doubted labels", anchor="review")
+                st.markdown(REVIEW)
         show_findings(study)
         show_measurement(study)
 

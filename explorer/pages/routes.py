@@ -1,4 +1,4 @@
-"""Read-only data for the map in the browser, on the app's own port: points, pictures, samples and neighbors.
+"""Data for the map and the desk in the browser, on the app's own port: points, pictures, samples and neighbors.
 
 The routes carry no login, so their path holds a token that only this process's pages know, and they treat study, row
 and column like any stranger's input: what is not known is answered by a sentence, and nothing outside the opened
@@ -6,8 +6,7 @@ study can be reached. Everything is addressed with the study's version and may b
 """
 
 import secrets
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable
 from functools import wraps
 from io import BytesIO
 from typing import Any
@@ -15,33 +14,23 @@ from urllib.parse import quote
 
 import numpy as np
 from PIL import Image
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from explorer.errors import ExplorerError, SettingsError, StudyNotFound
 from explorer.pages.coloring import color_codes, legend
+from explorer.pages.describing import describe_sample
+from explorer.pages.desk_routes import QUESTIONS, TOLD, Refused, read_message, whole_number
 from explorer.pages.library import library
-from explorer.pages.reading import read_value, write_rows
 from explorer.pages.selection import Filter
 from explorer.study.study import KINDS, Study
 
 TOKEN = secrets.token_urlsafe(24)
 PREFIX = "/data"
 MOST_NEIGHBORS = 100
-FACTS = ("label", "true_label", "flipped", "target", "prediction", "suggested_label", "split")
-NUMBERS = (
-    "suspicion",
-    "confidence",
-    "soft_density",
-    "label_variance",
-    "denoising_factor",
-    "effective_neighbors",
-    "uncertainty",
-    "shift",
-    "gradient_norm",
-)
-"""What the panel beside the map tells about a sample; the Sample page tells the rest."""
+LONGEST_SENTENCE = 2000
 
 Answer = Callable[[Study, Request], Response]
 
@@ -55,10 +44,13 @@ def data_routes() -> list[Route]:
         "sample/{row}": _sample,
         "sheet/{number}": _sheet,
         "picture/{row}.png": _picture,
+        **QUESTIONS,
     }
-    guarded = [Route(f"{PREFIX}/{{token}}/{{study}}/{path}", _guard(answer)) for path, answer in answers.items()]
+    below = f"{PREFIX}/{{token}}/{{study}}"
+    guarded = [Route(f"{below}/{path}", _guard(answer)) for path, answer in answers.items()]
+    listening = [Route(f"{below}/{path}", _listen(act), methods=["POST"]) for path, act in TOLD.items()]
     # Streamlit answers any other path with its start page; a stranger should read that there is nothing.
-    return [*guarded, Route(f"{PREFIX}/{{rest:path}}", _nothing)]
+    return [*guarded, *listening, Route(f"{PREFIX}/{{rest:path}}", _nothing)]
 
 
 def data_url(study: Study) -> str:
@@ -69,41 +61,6 @@ def data_url(study: Study) -> str:
 def picture_url(study: Study, row: int) -> str:
     """Address of the picture of one sample, a small PNG."""
     return f"{data_url(study)}/picture/{row}.png?v={study.version}"
-
-
-def describe_sample(study: Study, row: int, k: int, by: str = "network") -> dict[str, Any]:
-    """Everything that the panel shows of one sample: facts, numbers in words, and its k best neighbors."""
-    found = study.neighbors(row, k=k, by=by)
-    near = [int(other) for other in found.indices if other >= 0]
-    captions = _captions(study, [row, *near])
-    return {
-        **captions[0],
-        "facts": [asdict(read_value(study, one, row)) for name in FACTS for one in study.columns_of(name)],
-        "numbers": [asdict(read_value(study, name, row)) for name in NUMBERS if name in study.samples],
-        "neighbors": [
-            {
-                **caption,
-                "similarity": float(similarity),
-                "has_other_label": study.task == "classification" and caption["label"] != captions[0]["label"],
-            }
-            for caption, similarity in zip(captions[1:], found.similarities, strict=False)
-        ],
-    }
-
-
-def _captions(study: Study, rows: list[int]) -> list[dict[str, Any]]:
-    is_classification = study.task == "classification"
-    labels = write_rows(study, "label" if is_classification else "target", rows)
-    predictions = write_rows(study, "prediction", rows)
-    return [
-        {
-            "row": row,
-            "label": label,
-            "prediction": prediction,
-            "agrees": not is_classification or not label or label == prediction,
-        }
-        for row, label, prediction in zip(rows, labels, predictions, strict=True)
-    ]
 
 
 def _points(study: Study, request: Request) -> Response:
@@ -125,12 +82,12 @@ def _sample(study: Study, request: Request) -> Response:
     by = request.query_params.get("by", KINDS[0])
     if by not in KINDS:
         raise SettingsError(f"by must be one of {', '.join(KINDS)}, found {by[:40]!r}. Choose one.")
-    k = _whole(request.query_params.get("k", "24"), "k", MOST_NEIGHBORS + 1)
+    k = whole_number(request.query_params.get("k", "24"), "k", MOST_NEIGHBORS + 1)
     return JSONResponse(describe_sample(study, _row(study, request), max(k, 1), by))
 
 
 def _sheet(study: Study, request: Request) -> Response:
-    number = _whole(request.path_params["number"], "sheet", study.sheets["count"])
+    number = whole_number(request.path_params["number"], "sheet", study.sheets["count"])
     return FileResponse(study.sheet(number), media_type="image/png")
 
 
@@ -148,18 +105,39 @@ def _guard(answer: Answer) -> Callable[[Request], Response]:
     @wraps(answer)
     def respond(request: Request) -> Response:
         try:
-            if not secrets.compare_digest(request.path_params["token"].encode(), TOKEN.encode()):
+            if not _knows_token(request):
                 raise StudyNotFound("this address belongs to an earlier start of the app. Reload the page.")
             study = library().open(request.path_params["study"])
             response = answer(study, request)
         except ExplorerError as trouble:
-            return JSONResponse({"error": str(trouble)}, 404 if isinstance(trouble, StudyNotFound) else 400)
+            sentence = str(trouble)[:LONGEST_SENTENCE]  # which may quote what a stranger sent
+            return JSONResponse({"error": sentence}, 404 if isinstance(trouble, StudyNotFound) else 400)
         is_current = request.query_params.get("v") == study.version
-        response.headers["Cache-Control"] = "private, max-age=31536000, immutable" if is_current else "no-store"
+        kept = "private, max-age=31536000, immutable" if is_current else "no-store"
+        response.headers.setdefault("Cache-Control", kept)
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
     return respond
+
+
+def _listen(act: Callable[[Study, dict[str, Any]], Response]) -> Callable[[Request], Awaitable[Response]]:
+    @wraps(act)
+    async def respond(request: Request) -> Response:
+        told: dict[str, Any] = {}
+        if _knows_token(request):
+            try:
+                told = await read_message(request)
+            except Refused as refusal:
+                sentence, status = refusal.args
+                return JSONResponse({"error": sentence}, status)
+        return await run_in_threadpool(_guard(lambda study, _: act(study, told)), request)
+
+    return respond
+
+
+def _knows_token(request: Request) -> bool:
+    return secrets.compare_digest(request.path_params["token"].encode(), TOKEN.encode())
 
 
 def _column(study: Study, request: Request) -> str:
@@ -171,10 +149,4 @@ def _column(study: Study, request: Request) -> str:
 
 
 def _row(study: Study, request: Request) -> int:
-    return _whole(request.path_params["row"], "row", study.n)
-
-
-def _whole(text: str, name: str, end: int) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 16 and int(text) < end):
-        raise SettingsError(f"{name} must be a whole number from 0 to {end - 1}, found {text[:40]!r}. Change it.")
-    return int(text)
+    return whole_number(request.path_params["row"], "row", study.n)

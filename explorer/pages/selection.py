@@ -12,6 +12,8 @@ from explorer.errors import SettingsError
 
 MOST_CORNERS = 64
 """A lasso with more corners is thinned out, so that a link stays short enough to paste."""
+MOST_ROWS = 200
+"""A filter names at most so many samples one by one, for the same reason."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,28 @@ class Inside:
         return "lasso=" + "_".join(f"{x:.5g},{y:.5g}" for x, y in self.corners)
 
 
-Condition = Between | Equals | Inside
+@dataclass(frozen=True)
+class Among:
+    """Samples that are named one by one, such as a group of near duplicates; at most MOST_ROWS."""
+
+    rows: tuple[int, ...]
+    column: str = "rows"
+
+    def mask(self, samples: pd.DataFrame) -> np.ndarray:
+        """[n] bool; a row that the study does not have is nobody's."""
+        named = np.zeros(len(samples), dtype=bool)
+        named[[row for row in self.rows if row < len(samples)]] = True
+        return named
+
+    def in_words(self) -> str:
+        """The condition as a person would say it."""
+        return f"Sample {self.rows[0]}" if len(self.rows) == 1 else f"{len(self.rows)} chosen samples"
+
+    def __str__(self) -> str:
+        return "rows=" + ",".join(map(str, self.rows))
+
+
+Condition = Between | Equals | Inside | Among
 
 
 @dataclass(frozen=True)
@@ -186,11 +209,13 @@ def _parse_condition(text: str) -> Condition:
             raise ValueError(text)
         if column == "lasso":
             return _parse_lasso(value)
+        if column == "rows":
+            return _parse_rows(value)
         low, dots, high = value.partition("..")
         return Between(column, float(low), float(high)) if dots else Equals(column, value)
     except ValueError as trouble:
         raise SettingsError(
-            f"a filter must read column=low..high, column=value or lasso=x,y_x,y_…, found {text[:80]!r}. "
+            f"a filter must read column=low..high, column=value, rows=1,2,… or lasso=x,y_x,y_…, found {text[:80]!r}. "
             "Clear the filter."
         ) from trouble
 
@@ -200,3 +225,10 @@ def _parse_lasso(text: str) -> Inside:
     if len(corners) < 3 or any(len(corner) != 2 for corner in corners) or not np.isfinite(corners).all():
         raise ValueError(text)
     return lasso(corners)
+
+
+def _parse_rows(text: str) -> Among:
+    rows = text.split(",")
+    if len(rows) > MOST_ROWS or not all(row.isascii() and row.isdigit() and len(row) < 16 for row in rows):
+        raise ValueError(text)
+    return Among(tuple(sorted({int(row) for row in rows})))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from html import escape
 
 import numpy as np
@@ -11,7 +12,7 @@ import streamlit as st
 
 from explorer.errors import ExplorerError, SettingsError
 from explorer.pages.library import library
-from explorer.pages.reading import Reading, columns_of_kind, read_value, write_value
+from explorer.pages.reading import Reading, columns_of_kind, kind_of, read_value, write_value
 from explorer.pages.selection import Condition, Equals, Filter, Selection
 from explorer.study.study import Study
 
@@ -19,6 +20,8 @@ _SELECTION = "selection"
 _MIRRORED = "url_as_we_left_it"
 _PAGE = "page"
 _PARAMS = ("study", "sample", "color", "filter")
+MOST_WORDS = 60
+"""A column with more different texts than this is no color: it names samples, such as their files."""
 
 
 def follow_url(page: str) -> None:
@@ -77,12 +80,17 @@ def select_color(column: str) -> None:
 
 def filter_by(condition: Condition) -> None:
     """Narrow the filter; a condition on the same column is replaced."""
-    _choose(replace(selection(), filter=selection().filter.having(condition)))
+    set_filter(selection().filter.having(condition))
 
 
 def unfilter(column: str | None = None) -> None:
     """Take back the condition on one column, or all of them."""
-    _choose(replace(selection(), filter=selection().filter.without(column) if column else Filter()))
+    set_filter(selection().filter.without(column) if column else Filter())
+
+
+def set_filter(chosen: Filter) -> None:
+    """Replace the whole filter, as one step of the browser's history."""
+    _choose(replace(selection(), filter=chosen))
 
 
 def current_sample(study: Study) -> int:
@@ -100,8 +108,9 @@ def current_color(study: Study) -> str:
 
 
 def color_columns(study: Study) -> list[str]:
-    """Columns that can color the map; its own coordinates say nothing new."""
-    return [name for name in columns_of_kind(study, "class", "flag", "number", "share", "text") if name not in "xy"]
+    """Columns that can color the map; its own coordinates, and texts that nearly all differ, would say nothing."""
+    offered = columns_of_kind(study, "class", "flag", "number", "share", "text")
+    return [name for name in offered if name not in "xy" and not _is_free_text(study, name)]
 
 
 def current_rows(study: Study) -> np.ndarray:
@@ -203,9 +212,19 @@ def _mirror() -> None:
     wanted = selection().as_params()
     if wanted == st.session_state.get(_MIRRORED):
         return
-    others = {name: st.query_params.get_all(name) for name in st.query_params if name not in _PARAMS}
-    st.query_params.from_dict({**others, **wanted})
+    # Not from_dict: it would write again what is bound to widgets, which Streamlit refuses. Each call is an entry in
+    # the browser's history, so there is no second one unless it changes something.
+    stale = [name for name in _PARAMS if name in st.query_params and name not in wanted]
+    for name in stale:
+        del st.query_params[name]
+    if not stale or any(st.query_params.get(name) != value for name, value in wanted.items()):
+        st.query_params.update(wanted)
     st.session_state[_MIRRORED] = wanted
+
+
+@lru_cache(maxsize=64)
+def _is_free_text(study: Study, column: str) -> bool:
+    return kind_of(study, column) == "text" and study.samples[column].nunique() > MOST_WORDS
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

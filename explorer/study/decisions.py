@@ -8,17 +8,18 @@ person that was not taken back. Several people may decide at once, in one app or
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, replace
-from operator import attrgetter
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from explorer.errors import DecisionError
-from explorer.study.decision import Decision, checked_decision, checked_text, now_in_utc, verdicts
+from explorer.study.decision import Decision, Opinion, checked_decisions, checked_text, now_in_utc, verdicts
+from explorer.study.entries import checked_lines
 from explorer.study.given import GivenLabels
-from explorer.study.ledger import reading, writing
+from explorer.study.ledger import reading, refusal, writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +40,19 @@ LATEST = """
     AND NOT EXISTS (SELECT 1 FROM batches AS later WHERE later.undoes = batches.id)
     ORDER BY id DESC LIMIT 1
 """
+CHANGES = """
+    WITH touched AS MATERIALIZED (
+        SELECT row, max(version) AS version FROM (
+            SELECT row, batch AS version FROM entries WHERE batch > :since
+            UNION ALL
+            SELECT row, undo.id FROM batches AS undo JOIN entries ON entries.batch = undo.undoes WHERE undo.id > :since
+        ) GROUP BY row
+    )
+    SELECT touched.row, version, decision, new_label, note, decided_at, who
+    FROM touched LEFT JOIN entries ON entries.row = touched.row
+        AND batch NOT IN (SELECT undoes FROM batches WHERE undoes IS NOT NULL)
+    ORDER BY touched.row, id
+"""
 LOG_COLUMNS = (
     *("batch", "kind", "by_whom", "made_at", "undoes"),
     *("row", "label", "decision", "new_label", "note", "decided_at", "who"),
@@ -48,6 +62,17 @@ LOG = """
         row, label, decision, new_label, note, decided_at, entries.who
     FROM batches LEFT JOIN entries ON entries.batch = batches.id ORDER BY batches.id, entries.id
 """
+
+
+class Changes(NamedTuple):
+    """What became of the rows that were decided about after some version."""
+
+    version: int
+    """The version that this is true of."""
+    touched: dict[int, int]
+    """Row to the version at which it was last decided about or taken back; by row."""
+    opinions: dict[int, tuple[Opinion, ...]]
+    """Row to what stands about it, a person once, as decided; empty where all was taken back."""
 
 
 class Decisions:
@@ -64,6 +89,7 @@ class Decisions:
         self.path = path
         self.given = given
         self._fingerprint = fingerprint
+        self._known = (0, 0)
 
     @classmethod
     def open(cls, study: Study) -> Decisions:
@@ -94,13 +120,11 @@ class Decisions:
             The number of the batch, which is the new version.
 
         Raises:
-            DecisionError: it cannot be decided (see checked_decision); nothing was written.
+            DecisionError: it cannot be decided (see checked_decisions); nothing was written.
             StudyError: it cannot be kept (see ledger.writing); nothing was written.
         """
         now = now_in_utc()
-        made = [checked_decision(self.given, row, decision, new_label, note, who, now) for row in dict.fromkeys(rows)]
-        if not made:
-            raise DecisionError("expected at least one sample to decide about, found none. Choose some.")
+        made = checked_decisions(self.given, rows, decision, new_label, note, who, now)
         with self._writing() as connection:
             return _append(connection, "decide", made, who, now)
 
@@ -134,7 +158,12 @@ class Decisions:
 
         Returns:
             The rows that it was about, rising; empty when nothing is left to take back.
+
+        Raises:
+            DecisionError: who is no text that can be kept.
+            StudyError: it cannot be kept; nothing was written.
         """
+        who = checked_text("who", who)
         if not self.path.exists():
             return []
         with self._writing() as connection:
@@ -154,6 +183,39 @@ class Decisions:
         """
         with self._reading() as connection:
             return _standing(connection) if connection else []
+
+    def changes(self, since: int) -> Changes:
+        """What stands now about the rows that were decided about, imported or taken back after a version.
+
+        Args:
+            since: a version that was read before; 0 for all rows that anything was ever said about.
+
+        Cost: grows with the rows in question, not with the log.
+        """
+        with self._reading() as connection:
+            if not connection:
+                return Changes(0, {}, {})
+            touched, opinions = {}, {}
+            for row, lines in groupby(connection.execute(CHANGES, {"since": since}), itemgetter(0)):
+                latest = {}
+                for line in lines:
+                    touched[row], opinion = line[1], Opinion._make(line[2:])
+                    latest.pop(opinion.who, None)  # whoever decides again comes last
+                    latest[opinion.who] = opinion
+                latest.pop(None, None)  # the line of a row about which nothing stands
+                opinions[row] = tuple(latest.values())
+            return Changes(_newest(connection), touched, opinions)
+
+    def undoable(self, who: str) -> bool:
+        """Whether a person has something to take back; raises DecisionError when who is no text that can be kept."""
+        who = checked_text("who", who)
+        with self._reading() as connection:
+            return connection is not None and connection.execute(LATEST, (who,)).fetchone() is not None
+
+    @property
+    def refusal(self) -> str | None:
+        """Why nobody can decide here now, in a sentence; None where one can, as far as looking tells."""
+        return refusal(self.path, self._fingerprint)
 
     def standing(self, *, everyone: bool = False) -> pd.DataFrame:
         """What stands, a line a sample; a line a person where people stand at different decisions.
@@ -194,13 +256,24 @@ class Decisions:
         table = pd.DataFrame(lines, columns=list(columns), dtype=object)
         return table.astype({name: types.get(name, "str") for name in columns})
 
-    def _reading(self) -> AbstractContextManager[sqlite3.Connection | None]:
-        return reading(self.path, self._fingerprint)
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection | None]:
+        with reading(self.path, self._fingerprint) as connection:
+            self._check(connection)
+            yield connection
 
-    def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
-        return writing(self.path, self._fingerprint)
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with writing(self.path, self._fingerprint) as connection:
+            self._check(connection)
+            yield connection
+
+    def _check(self, connection: sqlite3.Connection | None) -> None:
+        if connection:
+            self._known = checked_lines(connection, self.path, self.given, self._known)
 
 
+_shared = attrgetter(*Opinion._fields)
 _values = attrgetter(*(one.name for one in fields(Decision)))
 # As dataclasses.astuple, which takes ten times as long because it copies.
 
@@ -215,9 +288,19 @@ def _standing(connection: sqlite3.Connection) -> list[Decision]:
 
 def _append(connection: sqlite3.Connection, kind: str, made: Sequence[Decision], who: str, now: str) -> int:
     batch = connection.execute("INSERT INTO batches (kind, who, made_at) VALUES (?, ?, ?)", (kind, who, now)).lastrowid
-    connection.executemany(
+    # What many of them share is handed over once: that takes a third of the time.
+    shared: dict[tuple[Any, ...], int] = {}
+    lines = [(one.row, one.label, shared.setdefault(_shared(one), len(shared))) for one in made]
+    connection.execute("CREATE TEMP TABLE made (row, label, number)")
+    connection.executemany("INSERT INTO made VALUES (?, ?, ?)", lines)
+    connection.execute(
+        "CREATE TEMP TABLE shared (decision, new_label, note, decided_at, who, number INTEGER PRIMARY KEY)"
+    )
+    connection.executemany("INSERT INTO shared VALUES (?, ?, ?, ?, ?, ?)", [(*one, at) for one, at in shared.items()])
+    connection.execute(
         "INSERT INTO entries (batch, row, label, decision, new_label, note, decided_at, who) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [(batch, *_values(one)) for one in made],
+        "SELECT ?, row, label, decision, new_label, note, decided_at, who FROM made JOIN shared USING (number) "
+        "ORDER BY made.rowid",
+        (batch,),
     )
     return batch

@@ -4,6 +4,7 @@ SQLite in WAL mode, flushed to the disk at every commit: what was acknowledged s
 tables only grow; triggers refuse to change or delete a line.
 """
 
+import os
 import sqlite3
 import threading
 import time
@@ -41,6 +42,8 @@ CREATE TABLE entries (
     decided_at TEXT NOT NULL,
     CHECK ((decision = 'relabel') = (new_label IS NOT NULL))
 );
+CREATE INDEX entries_by_batch ON entries (batch);
+CREATE INDEX entries_by_row ON entries (row);
 """ + "".join(
     f"CREATE TRIGGER no_{change}_of_{table} BEFORE {change} ON {table} "
     "BEGIN SELECT RAISE(ABORT, 'decisions are only ever added'); END;\n"
@@ -62,7 +65,7 @@ def reading(path: Path, fingerprint: str) -> Iterator[sqlite3.Connection | None]
         StudyError: the file cannot be read.
         StudyMismatch: it is damaged, of a newer format, or of another study.
     """
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         yield None
         return
     with _in_words(path), closing(_connected_to_read(path)) as connection:
@@ -96,6 +99,19 @@ def writing(path: Path, fingerprint: str) -> Iterator[sqlite3.Connection]:
             connection.execute("COMMIT")
     finally:
         _ONE_AT_A_TIME.release()
+
+
+def refusal(path: Path, fingerprint: str) -> str | None:
+    """Why nobody can write here now, in a sentence; None where one can, as far as looking tells. Writes nothing."""
+    needed = [path.parent, *([path] if path.exists() else [])]
+    closed = next((one for one in needed if not os.access(one, os.W_OK)), None)
+    if closed:
+        return str(_unusable(path, f"{closed} may not be written"))
+    try:
+        with reading(path, fingerprint):
+            return None
+    except StudyError as error:
+        return str(error)
 
 
 def _connected_to_read(path: Path) -> sqlite3.Connection:
@@ -150,12 +166,27 @@ def _is_filled(connection: sqlite3.Connection, path: Path, fingerprint: str) -> 
         )
     if not found and connection.execute("SELECT * FROM sqlite_master").fetchone() is None:
         return False
+    _check_schema(connection, path)
     if connection.execute("SELECT fingerprint FROM about").fetchall() != [(fingerprint,)]:
         raise StudyMismatch(
             f"expected decisions about this study in {path}, found those about another one. Move the file away; "
             "to take decisions over, use `labels export` there and `labels import` here."
         )
     return True
+
+
+def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
+    # A stranger's view or trigger would be run by every question; ours are known word by word.
+    own = {_one_line(statement) for statement in _statements(SCHEMA)}
+    made = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    if not {_one_line(statement) for (statement,) in made} <= own:
+        raise StudyMismatch(
+            f"expected decisions about labels in {path}, found a database of something else. Move it away to begin anew."
+        )
+
+
+def _one_line(statement: str) -> str:
+    return " ".join(str(statement).split()).rstrip("; ")
 
 
 def _fill(connection: sqlite3.Connection, fingerprint: str) -> None:
@@ -177,6 +208,10 @@ def _statements(script: str) -> Iterator[str]:
 
 @contextmanager
 def _in_words(path: Path) -> Iterator[None]:
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise StudyMismatch(
+            f"expected decisions about labels in {path}, found a link or no file at all. Put the file itself in its place."
+        )
     try:
         yield
     except sqlite3.Error as error:
@@ -193,12 +228,16 @@ def _told(path: Path, error: sqlite3.Error) -> ExplorerError:
             "Restore it from a copy, or move it away to begin anew."
         )
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
-        return StudyError(
-            f"expected a place to keep decisions at {path}, found that it cannot be used ({error}). "
-            "Ask for the right to write there, or decide in a copy of the study."
-        )
+        return _unusable(path, str(error))
     found = "a full disk" if code == sqlite3.SQLITE_FULL else f"an error ({error})"
     return StudyError(f"expected to keep decisions in {path}, found {found}. Nothing was written: mend it, try again.")
+
+
+def _unusable(path: Path, why: str) -> StudyError:
+    return StudyError(
+        f"expected a place to keep decisions at {path}, found that it cannot be used ({why}). "
+        "Ask for the right to write there, or decide in a copy of the study."
+    )
 
 
 def _busy(path: Path) -> StudyError:

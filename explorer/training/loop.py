@@ -72,12 +72,30 @@ def measure(subject: Subject, inputs: Tensor, targets: Tensor) -> dict[str, floa
         train_accuracy and held_out_accuracy (shares), or train_rmse and held_out_rmse (in units of the target);
         without the held-out one when nothing is held out.
     """
-    with evaluating(subject.model), torch.no_grad():
-        outputs = torch.cat([subject.output(subject.model, part) for part in inputs.split(MEASURED_AT_ONCE)])
+    outputs = answers(subject, inputs)
     parts = {"train": subject.train_rows, "held_out": subject.held_out_rows}
     name = "accuracy" if subject.task == "classification" else "rmse"
     quality = accuracy if subject.task == "classification" else root_mean_square_error
     return {f"{part}_{name}": quality(outputs[rows], targets[rows]) for part, rows in parts.items() if len(rows)}
+
+
+def answers(subject: Subject, inputs: Tensor) -> Tensor:
+    """What the network says about inputs, in evaluation mode.
+
+    Args:
+        subject: its model is used where it lies.
+        inputs: [n, ...] on the model's device.
+
+    Returns:
+        [n, C] on the same device, without a graph.
+    """
+    with evaluating(subject.model), torch.no_grad():
+        return torch.cat([subject.output(subject.model, part) for part in inputs.split(MEASURED_AT_ONCE)])
+
+
+def predicted_classes(outputs: Tensor) -> Tensor:
+    """[n] the class of the largest output; one output alone stands for class 1 when positive."""
+    return (outputs[:, 0] > 0).long() if outputs.shape[1] == 1 else outputs.argmax(1)
 
 
 def accuracy(outputs: Tensor, classes: Tensor) -> float:
@@ -86,8 +104,7 @@ def accuracy(outputs: Tensor, classes: Tensor) -> float:
     >>> accuracy(torch.tensor([[0.0, 1.0], [0.0, 1.0]]), torch.tensor([1, 0]))
     0.5
     """
-    predictions = (outputs[:, 0] > 0).long() if outputs.shape[1] == 1 else outputs.argmax(1)
-    return (predictions == classes).double().mean().item()
+    return (predicted_classes(outputs) == classes).double().mean().item()
 
 
 def root_mean_square_error(outputs: Tensor, targets: Tensor) -> float:

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,7 +16,10 @@ from safetensors.torch import save
 from torch import nn
 
 from explorer.errors import SettingsError
+from explorer.study.decision import now_in_utc
+from explorer.study.retrained import Comparison, Retraining, write_record
 from explorer.study.steps import write_file
+from explorer.study.study import Study
 from explorer.subjects import load_subject
 from explorer.subjects.bundled import is_bundled, untrained_subject
 from explorer.subjects.recipes import Recipe
@@ -23,6 +27,7 @@ from explorer.subjects.subject import Subject
 from explorer.subjects.weights import METADATA_KEY
 from explorer.training.loop import Progress, measure, train
 from explorer.training.relabeled import relabeled
+from explorer.training.retraining import train_with_control
 
 
 def train_to_file(
@@ -33,6 +38,7 @@ def train_to_file(
     seed: int = 0,
     device: str = "auto",
     labels: Path | None = None,
+    study: Study | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Train the network of a subject and keep its weights, with the log beside them.
@@ -48,33 +54,51 @@ def train_to_file(
         device: auto, cpu or cuda.
         labels: a file of labels to train with, in place of the subject's own (see label_files). The log is about
             these; samples that were dropped are neither trained on nor measured.
+        study: a study of this subject, to keep a record of what the labels of the file changed (see retraining): a
+            second network is then trained first, from the same weights, with the labels as given.
         progress: called after every epoch with (epochs done, epochs in all, row of the log).
 
     Returns:
         What is also written into the file: subject, seed, recipe, versions, and the last accuracies or
         errors of the log; with labels of a file, which ones (see relabeled) and, as_given, the accuracies or errors on
-        the subject's own labels of all its samples; and besides weights and log, the two paths.
+        the subject's own labels of all its samples; and besides weights and log, the two paths; with a study also
+        each of its comparisons in words, and record, the path of the record.
 
     Raises:
-        SettingsError: out cannot be written, or epochs or seed cannot be used.
+        SettingsError: out cannot be written, epochs or seed cannot be used, or there is a study without labels.
         DecisionError: the labels cannot be read, or are of other samples.
         SubjectError: the subject cannot be trained.
+        StudyError: the study is of another subject, or its folder cannot be written.
     """
     out = Path(out)
     _check_writable(out)
+    if study is not None and labels is None:
+        raise SettingsError("expected a file of labels with a study, found none. Name one with --labels.")
     subject, recipe = _beginning(name, seed)
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
     subject.check()
     trained, changes = (subject, None) if labels is None else relabeled(subject, Path(labels))
-    log = train(trained, recipe, seed=seed, device=device, progress=progress)
+    how, started = {"seed": seed, "device": device, "progress": progress}, time.perf_counter()
+    if study is None:
+        log = train(trained, recipe, **how)
+    else:
+        log, comparisons = train_with_control(study, subject, trained, recipe, **how)
+    seconds = time.perf_counter() - started
     facts = _facts(subject, recipe, log, seed)
     if changes is not None:
         facts["labels"] = {**changes, "as_given": _measured_as_given(subject)}
     save_weights(subject.model, out, facts)
     log_path = out.with_suffix(".log.parquet")
     save_log(log, log_path)
-    return {**facts, "weights": str(out), "log": str(log_path)}
+    result = {**facts, "weights": str(out), "log": str(log_path)}
+    if study is None:
+        return result
+    measured = "accuracy" if subject.task == "classification" else "rmse"
+    about = {"measure": measured, "seed": seed, "recipe": asdict(recipe), "labels": changes}
+    made = _retraining(study, comparisons, weights=str(out.resolve()), seconds=seconds, **about)
+    told = {one.part: one.in_words() for one in comparisons}
+    return {**result, **told, "record": str(write_record(study.path, made))}
 
 
 def save_weights(model: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
@@ -119,6 +143,11 @@ def _measured_as_given(subject: Subject) -> dict[str, float]:
     place = next(subject.model.parameters()).device
     inputs = subject.inputs(np.arange(len(subject))).to(place)
     return measure(subject, inputs, torch.from_numpy(subject.targets).to(place))
+
+
+def _retraining(study: Study, comparisons: tuple[Comparison, ...], **about: Any) -> Retraining:
+    fingerprint = study.subject["fingerprint"]
+    return Retraining(made_at=now_in_utc(), fingerprint=fingerprint, comparisons=comparisons, **about)
 
 
 def _facts(subject: Subject, recipe: Recipe, log: pd.DataFrame, seed: int) -> dict[str, Any]:

@@ -101,8 +101,8 @@ def test_coverage_counts_every_parameter_once():
 
 
 def test_the_study_may_have_no_samples_columns_to_explain(folder, tmp_path):
-    """With nothing but labels the guide still says what similarity is."""
-    path = rewritten(copied(folder, tmp_path / "study"), lambda table: table[["label"]])
+    """With nothing but labels and places the guide still says what similarity is."""
+    path = rewritten(copied(folder, tmp_path / "study"), lambda table: table[["label", "x", "y"]])
     text = words(page("guide", path))
     assert "What similarity means here" in text
     assert "How many are alike" not in text

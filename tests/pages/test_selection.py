@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from explorer.errors import SettingsError
-from explorer.pages.selection import MOST_CORNERS, Between, Equals, Filter, Inside, Selection, lasso
+from explorer.pages.selection import MOST_CORNERS, MOST_ROWS, Among, Between, Equals, Filter, Inside, Selection, lasso
 
 COLUMNS = some.sampled_from(["soft_density", "confidence", "x"])
 NUMBERS = some.integers(-(10**5), 10**5).map(lambda number: number / 8)
@@ -77,3 +77,21 @@ def test_a_long_lasso_is_thinned_for_the_link():
     line = [(float(np.cos(t)), float(np.sin(t))) for t in np.linspace(0, 6, 5000)]
     assert len(lasso(line).corners) <= MOST_CORNERS
     assert len(str(lasso(line))) < 1500
+
+
+def test_rows_named_one_by_one_let_through_these():
+    """Read back from the URL in rising order, each once; a row that the study does not have is nobody's."""
+    chosen = Filter.parse("rows=5,1,5,99")
+    assert str(chosen) == "rows=1,5,99"
+    assert np.flatnonzero(chosen.mask(pd.DataFrame({"x": np.zeros(7)}))).tolist() == [1, 5]
+    assert chosen.on("rows") == Among((1, 5, 99))
+    assert Among((3,)).in_words() == "Sample 3" and Among((1, 5)).in_words() == "2 chosen samples"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "1,", "-1", "1.5", "1..5", "１", "1,2 ", "9" * 20, ",".join(["1"] * (MOST_ROWS + 1))]
+)
+def test_rows_that_are_none_or_too_many_are_refused(text):
+    """A link stays short, and a range of rows is no list of rows."""
+    with pytest.raises(SettingsError, match="Clear the filter"):
+        Filter.parse(f"rows={text}")

@@ -1,0 +1,135 @@
+"""What people decided at the desk and how far they are, as the browser asks every second or two. No streamlit."""
+
+from functools import lru_cache
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from explorer.pages.reading import class_name
+from explorer.study.coverage import coverage, expected_left
+from explorer.study.decision import Opinion
+from explorer.study.decisions import Decisions
+from explorer.study.given import Label, numbers_of
+from explorer.study.standing import VERDICTS, Standing
+from explorer.study.study import Study
+
+MANY = 100
+"""Rows that share all opinions, from which on they are told together."""
+KEPT_NEWS, KEPT_PEOPLE = 4, 256
+WRONG = ("relabel", "drop")
+"""What says that a label was wrong."""
+FEWEST_FOUND, LEAST_COVERED = 5, 0.02
+"""Wrong labels found, and share of all of them, below which nothing is said about how many are left."""
+LEFT_PATIENCE = 20
+
+
+class DeskState:
+    """What stands about one study's labels, ready to be told. Safe to share between threads."""
+
+    def __init__(self, study: Study) -> None:
+        """Nothing is read yet."""
+        self.decisions = Decisions.open(study)
+        self._study = study
+        self._standing = Standing(study.n)
+        # By version: several who ask the same share the work, and what is asked again and again is asked once.
+        self._news = lru_cache(maxsize=KEPT_NEWS)(lambda version, since: self._make_news(since))
+        self._undoable = lru_cache(maxsize=KEPT_PEOPLE)(lambda version, who: self.decisions.undoable(who))
+        self._progress = lru_cache(maxsize=1)(lambda version: self._make_progress())
+        self._known_left: dict[str, float] | None = None
+        self._left_version, self._left_again_at = 0, 0.0
+
+    def told(self, since: int, who: str) -> dict[str, Any]:
+        """What is new after a version, whether a person can undo, and how far all are, as JSON can say it.
+
+        Cost: one short question to the file when nothing is new, otherwise in proportion to the rows that are.
+        """
+        version = self._standing.refresh(self.decisions)
+        return {
+            **self._news(version, since),
+            "undoable": self._undoable(version, who),
+            "progress": self._progress(version) | {"left": self._left(version)},
+        }
+
+    def _make_news(self, since: int) -> dict[str, Any]:
+        news = self._standing.news(since)
+        kinds, of_row, counts = np.unique(news.stands, return_inverse=True, return_counts=True)
+        told = {int(kind): self._opinions_told(news.opinions[kind]) for kind in kinds}
+        alone = counts[of_row] < MANY
+        return {
+            "version": news.version,
+            "since": news.since,
+            "changed": [
+                {"row": row, **told[kind]}
+                for row, kind in zip(news.rows[alone].tolist(), news.stands[alone].tolist(), strict=True)
+            ],
+            "alike": [
+                {"rows": news.rows[news.stands == kind].tolist(), **told[int(kind)]} for kind in kinds[counts >= MANY]
+            ],
+        }
+
+    def _opinions_told(self, opinions: tuple[Opinion, ...]) -> dict[str, Any]:
+        return {
+            "conflict": len({(one.decision, one.new_label) for one in opinions}) > 1,
+            "verdicts": [
+                {
+                    "decision": one.decision,
+                    "new_label": None if one.new_label is None else numbers_of(one.new_label),
+                    "text": "" if one.new_label is None else label_text(self._study, one.new_label),
+                    "note": one.note,
+                    "who": one.who,
+                    "decided_at": one.decided_at,
+                }
+                for one in opinions
+            ],
+        }
+
+    def _make_progress(self) -> dict[str, Any]:
+        verdicts = self._standing.verdicts()
+        found = dict(zip(VERDICTS, np.bincount(verdicts, minlength=len(VERDICTS)).tolist(), strict=True))
+        wrong = sum(found[one] for one in WRONG)
+        clear = wrong + found["keep"]
+        return {
+            "reviewed": len(verdicts) - found[""],
+            "relabeled": found["relabel"],
+            "dropped": found["drop"],
+            "kept": found["keep"],
+            "unsure": found["unsure"],
+            "conflicts": found["conflict"],
+            "wrong_found": wrong,
+            "precision": wrong / clear if clear else None,
+        }
+
+    def _left(self, version: int) -> dict[str, float] | None:
+        """How many wrong labels are expected among the rest, and the share found so far; None where nobody can tell.
+
+        At a million samples this takes a good part of a second, and decisions come by the second: so the answer may be
+        LEFT_PATIENCE times as old as it takes to find.
+        """
+        planted = self._study.notes("statistics").get("planted")
+        now = monotonic()
+        if planted and version != self._left_version and now >= self._left_again_at:
+            self._left_version, self._known_left = version, self._make_left(planted["suspicion"])
+            self._left_again_at = now + LEFT_PATIENCE * (monotonic() - now)
+        return self._known_left
+
+    def _make_left(self, planted: list[float]) -> dict[str, float] | None:
+        suspicion = self._study.samples["suspicion"].to_numpy(dtype=float)
+        verdicts = self._standing.verdicts()
+        wrong = np.isin(verdicts, [VERDICTS.index(one) for one in WRONG]) & np.isfinite(suspicion)
+        found = int(wrong.sum())
+        covered = coverage(suspicion, verdicts > 0, planted, wrong) if found >= FEWEST_FOUND else 0.0
+        return {"wrong": expected_left(found, covered), "coverage": covered} if covered >= LEAST_COVERED else None
+
+
+def label_text(study: Study, label: Label) -> str:
+    """A label as people read it: a class by name, targets in six digits."""
+    if study.task == "classification":
+        return class_name(study, label)
+    return ", ".join(f"{one:.6g}".replace("-", "−") for one in np.atleast_1d(numbers_of(label)))
+
+
+@lru_cache(maxsize=4)
+def desk_state_of(study: Study) -> DeskState:
+    """What is known of an opened study's decisions, kept between questions."""
+    return DeskState(study)
