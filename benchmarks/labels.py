@@ -23,7 +23,7 @@ from torch.utils.data import TensorDataset
 
 from explorer.features import Measurer, calibrate
 from explorer.records import Settings
-from explorer.similarity import find_neighbors, label_posterior, neighbor_disagreement
+from explorer.similarity import find_neighbors, label_posterior, neighbor_disagreement, neighbor_votes
 from explorer.similarity.suspicion import label_doubt
 from explorer.subjects import Subject, load_subject
 from explorer.subjects.bundled import untrained_subject
@@ -82,13 +82,17 @@ def scores(case: Case) -> dict[str, np.ndarray]:
     labels, rows = torch.from_numpy(case.labels), np.arange(len(case.labels))
     logits, ranked = torch.from_numpy(case.logits), torch.from_numpy(case.ranked)
     evidence = label_posterior(torch.from_numpy(case.units), labels, CLASSES)
+    votes = neighbor_votes(labels, find_neighbors(case.units, NEIGHBORS), CLASSES)
     logarithms = logits.log_softmax(2)[:, rows, labels].numpy()  # [epochs, n]
     embedded = torch.nn.functional.normalize(torch.from_numpy(case.embedding)).numpy()
     return {
-        OURS: label_doubt(evidence, labels, logits=logits[-1], trained=ranked).wrong_odds.numpy(),
-        "ours, network not asked": label_doubt(evidence, labels, trained=ranked).wrong_odds.numpy(),
+        OURS: label_doubt(evidence, labels, votes=votes, logits=logits[-1], trained=ranked).wrong_odds.numpy(),
+        "ours, neighbors not asked": label_doubt(
+            evidence, labels, logits=logits[-1], trained=ranked
+        ).wrong_odds.numpy(),
+        "ours, network not asked": label_doubt(evidence, labels, votes=votes, trained=ranked).wrong_odds.numpy(),
         "margin of the ridge alone": _margin(evidence.numpy(), case.labels),
-        "k^C vote of 50": neighbor_disagreement(labels, find_neighbors(case.units, NEIGHBORS)).numpy(),
+        "k^C vote of 50": 1 - votes.numpy()[rows, case.labels],
         "penultimate vote of 50": neighbor_disagreement(
             labels, find_neighbors(embedded, NEIGHBORS), sharpness=1.0
         ).numpy(),
@@ -253,8 +257,11 @@ def _fashion(options: argparse.Namespace, noise: str, rate: float, seed: int) ->
 def _table(found: list[dict], by: list[str]) -> str:
     numbers = pd.DataFrame(found).groupby(by, sort=False)[["AP", "precision", "AUROC"]]
     mean, spread = numbers.mean(), numbers.std()
-    words = {name: [f"{a:.4f} ± {b:.4f}" for a, b in zip(mean[name], spread[name], strict=True)] for name in mean}
-    return (pd.DataFrame(words, index=mean.index) if spread.notna().any(axis=None) else mean.round(4)).to_string()
+    words = {
+        name: [f"{a:.4f}" + (f" ± {b:.4f}" if b >= 0 else "") for a, b in zip(mean[name], spread[name], strict=True)]
+        for name in mean
+    }
+    return pd.DataFrame(words, index=mean.index).to_string()
 
 
 def _lead(found: pd.DataFrame) -> str:

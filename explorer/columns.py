@@ -93,8 +93,8 @@ COLUMNS: dict[str, Column] = {
     ),
     "suspicion": Column(
         "Suspicion",
-        "Rank of doubt about the given label, from 0 to 1: by all other samples, by which classes are given for which, "
-        "and by the network's own answer unless it has memorized. Not a probability.",
+        "Rank of doubt about the given label, from 0 to 1: by all other samples, by its nearest neighbors, by which "
+        "classes are given for which, and by the network's own answer unless it has memorized. Not a probability.",
         "share",
     ),
     "suggested_label": Column(

@@ -11,6 +11,7 @@ Tensors in, tensors out; float64 in, float64 out; no disk, no screen. The order 
     label_noise what all others say and the labels -> how labels go wrong in this data set
     network_answer  outputs and labels -> the network's own answer, as far as it has not memorized
     suspicion   unit features and labels -> which labels to doubt
+    planted     doubts -> where in the list errors that nobody has made would come up
     distinct    unit features -> samples that share a row
     search      distinct unit features -> the most similar ones, exactly
     approximate the same by an index, for more samples than can all be compared
@@ -50,7 +51,7 @@ _NAMES = {
     ),
     "leverage": ("Smoother", "fit_smoother", "leverage_gain"),
     "ridge": ("leave_one_out",),
-    "label_noise": ("LabelNoise", "fit_label_noise"),
+    "label_noise": ("LabelNoise", "fit_label_noise", "with_votes"),
     "network_answer": ("answer_odds",),
     "suspicion": (
         "label_posterior",
@@ -59,10 +60,12 @@ _NAMES = {
         "label_doubt",
         "LabelDoubt",
         "suggested_labels",
+        "target_doubt",
         "target_residual",
         "rank_share",
         "given_label_loss",
     ),
+    "planted": ("plant_labels", "plant_targets", "planted_suspicion"),
     "agreement": ("neighbor_votes", "neighbor_disagreement", "label_variance"),
     "duplicates": ("DuplicateGroups", "duplicate_groups", "nearest_similarity", "isolated_rows"),
     "neighbors": ("find_neighbors", "find_stored_neighbors", "unit_rows"),

@@ -5,6 +5,7 @@ label_posterior gives it; nan where there is none.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,6 +21,10 @@ ROUNDS, REFINEMENTS = 2, 20
 BIAS_PULL, SCALE_PULL = 1e-3, 1e-6
 """How strongly the mean loss of a sample pulls biases and the scale towards zero: weak, so that both stay finite."""
 LEAST_RATE, MOST_WRONG = 1e-3, 0.9
+LEAST_LABELED = 20
+"""Labeled samples a class that a split needs to be learned about apart."""
+VOTE_FLOOR = 0.1
+"""Added to shares of votes before their logarithm: a class that no neighbor votes for is not ruled out."""
 TINY = 1e-12
 
 
@@ -37,6 +42,26 @@ class LabelNoise:
     """[n, classes] the same after it is heard; equal to clean without a label."""
     wrong_odds: Tensor
     """[n] log-odds that the given label is wrong; nan without a label or evidence."""
+
+    def odds_of(self, labels: Tensor) -> Tensor:
+        """[n] log-odds that these labels would be wrong; nan without one or without evidence.
+
+        Exact for any label, given or made up, for what is known about a sample has not heard its own.
+        """
+        return _heard(self.clean, self.confusion, labels)[1]
+
+
+def learned_apart(evidence: Tensor, labels: Tensor, trained: Tensor | None) -> Iterator[Tensor]:
+    """Masks [n] of the samples that are learned about together: the trained and the others, or all; see label_doubt."""
+    whole = torch.ones_like(labels, dtype=torch.bool)
+    if trained is None:
+        yield whole
+        return
+    check_length(trained, len(labels), "trained")
+    taught = evidence.isfinite().all(1) & (labels >= 0)
+    least = LEAST_LABELED * len(labels[taught].unique())
+    parts = (trained, ~trained)
+    yield from parts if all(int((taught & part).sum()) >= least for part in parts) else (whole,)
 
 
 def fit_label_noise(evidence: Tensor, labels: Tensor) -> LabelNoise:
@@ -78,8 +103,46 @@ def fit_label_noise(evidence: Tensor, labels: Tensor) -> LabelNoise:
     whole[present[:, None], present] = confusion
     pairs = torch.zeros_like(whole, dtype=torch.bool)
     pairs[present[:, None], present] = paired
-    posterior, odds = _heard(clean, whole, labels, taught)
-    return LabelNoise(whole, pairs, clean, posterior, odds)
+    return LabelNoise(whole, pairs, clean, *_heard(clean, whole, labels))
+
+
+def with_votes(noise: LabelNoise, votes: Tensor, labels: Tensor) -> LabelNoise:
+    """The same with a second opinion on the true classes: that of each sample's nearest neighbors.
+
+    What votes are worth is learned like what evidence is worth, under the confusion already found. Both have heard the
+    same labels and are no independent witnesses, so their logarithms are averaged and not added.
+
+    Args:
+        noise: what was learned from evidence.
+        votes: [n, classes] shares from 0 to 1, not heard by the sample's own label; a row of nan is not heard.
+        labels: [n] int64 given classes, the ones that noise was learned from.
+
+    Returns:
+        What is known now; unchanged where the votes tell nothing.
+
+    Raises:
+        ShapeError: votes do not have n rows.
+
+    Cost: time O(n classes) for each of some ten passes, memory O(n classes).
+    Source: the logarithmic opinion pool (Genest and Zidek 1986).
+    """
+    check_length(votes, len(labels), "votes")
+    heard = votes.isfinite().all(1) & noise.clean.isfinite().all(1)
+    taught = heard & noise.wrong_odds.isfinite()
+    present = labels[taught].unique()
+    if len(present) < 2:
+        return noise
+    logarithms = (votes[:, present].double() + VOTE_FLOOR).log()
+    numbers = torch.searchsorted(present, labels[taught])
+    scale = _scaled(logarithms[taught], numbers, noise.confusion[present[:, None], present])
+    if scale.weight <= 0:
+        return noise
+    tiny = torch.finfo(noise.clean.dtype).tiny
+    first = noise.clean[heard][:, present].clamp(min=tiny).log()
+    clean = noise.clean.clone()
+    both = ((first + scale.true_classes(logarithms[heard])) / 2).softmax(1)
+    clean[heard] = _spread(both, present, votes.shape[1], 0.0)
+    return LabelNoise(noise.confusion, noise.paired, clean, *_heard(clean, noise.confusion, labels))
 
 
 class _Scale(NamedTuple):
@@ -179,8 +242,8 @@ def _with_pairs(free: Tensor, paired: Tensor) -> tuple[Tensor, Tensor]:
     return wrong + (1 - wrong.sum(1)).diag(), even
 
 
-def _heard(clean: Tensor, confusion: Tensor, labels: Tensor, taught: Tensor) -> tuple[Tensor, Tensor]:
-    """Chances after the label is heard, and the log-odds that it is wrong."""
+def _heard(clean: Tensor, confusion: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Chances after these labels are heard, and the log-odds that they are wrong."""
     given = labels.clamp(min=0)
     joint = clean * confusion[:, given].mT
     right = joint.gather(1, given[:, None])
@@ -188,8 +251,9 @@ def _heard(clean: Tensor, confusion: Tensor, labels: Tensor, taught: Tensor) -> 
     wrong = joint.scatter(1, given[:, None], 0.0).sum(1)
     floor = torch.finfo(joint.dtype).tiny
     odds = wrong.clamp(min=floor).log() - right[:, 0].clamp(min=floor).log()
-    posterior = torch.where(taught[:, None], joint / joint.sum(1, keepdim=True), clean)
-    return posterior, odds.masked_fill(~taught, torch.nan)
+    unheard = (labels < 0) | clean.isnan().any(1)
+    posterior = torch.where(unheard[:, None], clean, joint / joint.sum(1, keepdim=True))
+    return posterior, odds.masked_fill(unheard, torch.nan)
 
 
 def _nothing_to_confuse(evidence: Tensor, labels: Tensor, taught: Tensor) -> LabelNoise:

@@ -3,7 +3,6 @@
 A label of -1 and a target of nan mean "not labeled": such samples teach nothing and are not ranked.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -11,8 +10,9 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from explorer.errors import ShapeError
-from explorer.similarity.label_noise import LabelNoise, fit_label_noise
-from explorer.similarity.network_answer import answer_odds
+from explorer.similarity.label_noise import LabelNoise, fit_label_noise, learned_apart, with_votes
+from explorer.similarity.network_answer import weigh_answers
+from explorer.similarity.planted import plant_labels, plant_targets
 from explorer.similarity.ridge import UnitRows, leave_one_out
 from explorer.similarity.shapes import check_length
 
@@ -20,8 +20,6 @@ LABEL_RIDGE = 0.01
 """Ridge of the evidence about classes: between what was best for easy data (0.003) and for hard data (0.03)."""
 TARGET_RIDGE = 0.001
 """Ridge of what is left of targets: a larger one hears too little, a smaller one learns the wrong targets."""
-LEAST_LABELED = 20
-"""Labeled samples a class that a split needs to be learned about apart."""
 
 
 def label_posterior(
@@ -83,12 +81,19 @@ class LabelDoubt(NamedTuple):
     """[n] int64 the class that the label should be, see label_doubt; -1 without evidence."""
     probability: Tensor
     """[n] chance of that class before the given label is heard; rather too low than too high; nan without evidence."""
+    planted_odds: Tensor
+    """[n] wrong_odds if the label were a wrong one, see plant_labels; nan where none can be planted."""
 
 
 def label_doubt(
-    evidence: Tensor, labels: Tensor, *, logits: Tensor | None = None, trained: Tensor | None = None
+    evidence: Tensor,
+    labels: Tensor,
+    *,
+    votes: Tensor | None = None,
+    logits: Tensor | None = None,
+    trained: Tensor | None = None,
 ) -> LabelDoubt:
-    """Doubt about each given label: all other samples, how labels go wrong, and what the network itself answers.
+    """Doubt about each given label: all other samples, its neighbors, how labels go wrong, what the network answers.
 
     The network's answer counts in full when it repeats none of the labels that the others call wrong, and not at all
     once it repeats a tenth of them: then it has memorized.
@@ -99,6 +104,7 @@ def label_doubt(
     Args:
         evidence: [n, classes], see label_posterior.
         labels: [n] int64 given classes; -1 where there is none.
+        votes: [n, classes], see neighbor_votes; a row that is not finite is not heard. None asks no neighbors.
         logits: [n, classes] the network's answers; a row that is not finite is not heard. None asks only the others.
         trained: [n] bool, samples that the network was trained on. Evidence about the others, held out, is less sure
             and their labels may be better or worse: given enough of each they are learned about apart.
@@ -107,36 +113,40 @@ def label_doubt(
         Doubts of all samples, on one scale.
 
     Raises:
-        ShapeError: labels, logits or trained do not have n entries.
+        ShapeError: labels, votes, logits or trained do not have n entries.
 
     Cost: time O(n classes) for each of some hundred passes, memory O(n classes).
     """
     check_length(labels, len(evidence), "labels")
+    if votes is not None:
+        check_length(votes, len(evidence), "votes")
     odds = evidence.new_full((len(evidence),), torch.nan, dtype=torch.float64)
-    suggested, probability = torch.full_like(labels, -1), odds.clone()
-    for rows in _learned_apart(evidence, labels, trained):
+    suggested, probability, planted = torch.full_like(labels, -1), odds.clone(), odds.clone()
+    for rows in learned_apart(evidence, labels, trained):
         noise = fit_label_noise(evidence[rows], labels[rows])
-        heard = 0.0 if logits is None else answer_odds(noise, logits[rows], labels[rows])
-        odds[rows] = noise.wrong_odds + heard
+        noise = noise if votes is None else with_votes(noise, votes[rows], labels[rows])
+        wrong = plant_labels(noise.confusion, labels[rows])
+        odds[rows], planted[rows] = noise.wrong_odds, noise.odds_of(wrong)
+        if logits is not None:
+            weight = weigh_answers(noise, logits[rows], labels[rows])
+            odds[rows] += weight.added(noise, logits[rows], labels[rows])
+            planted[rows] += weight.added(noise, logits[rows], wrong)
         suggested[rows], probability[rows] = _suggestion(noise, labels[rows])
-    return LabelDoubt(odds, suggested, probability)
+    return LabelDoubt(odds, suggested, probability, planted)
 
 
-def label_suspicion(
-    posterior: Tensor, labels: Tensor, *, logits: Tensor | None = None, trained: Tensor | None = None
-) -> Tensor:
+def label_suspicion(posterior: Tensor, labels: Tensor, **witnesses: Tensor | None) -> Tensor:
     """Rank of doubt about each given label, see label_doubt: it orders, it is not a probability of being wrong.
 
     Args:
         posterior: [n, classes] evidence, see label_posterior.
         labels: [n] int64 given classes; -1 where there is none.
-        logits: as in label_doubt.
-        trained: as in label_doubt.
+        witnesses: votes, logits and trained, as in label_doubt.
 
     Returns:
         [n] float64 from 0 to 1, the most suspicious; nan without a label or evidence.
     """
-    return rank_share(label_doubt(posterior, labels, logits=logits, trained=trained).wrong_odds)
+    return rank_share(label_doubt(posterior, labels, **witnesses).wrong_odds)
 
 
 def suggested_labels(posterior: Tensor) -> tuple[Tensor, Tensor]:
@@ -163,10 +173,20 @@ def suggested_labels(posterior: Tensor) -> tuple[Tensor, Tensor]:
     return labels.masked_fill(~known, -1), probability.masked_fill(~known, torch.nan)
 
 
-def target_residual(
+class TargetDoubt(NamedTuple):
+    """How far targets are from what network and all other samples predict, in units of the usual distance."""
+
+    residual: Tensor
+    """[n] root mean square over targets of |y − ŷ₋ᵢ| / s, with s the root mean square over samples; nan without a
+    target. Its rank_share is the suspicion of a regression."""
+    planted_residual: Tensor
+    """[n] the same if the target were that of another sample, see plant_targets."""
+
+
+def target_doubt(
     units: UnitRows, targets: Tensor, *, predictions: Tensor | None = None, valid: Tensor | None = None
-) -> Tensor:
-    """Distance of each target from what network and all other samples predict, in units of the usual distance.
+) -> TargetDoubt:
+    """Doubt about each target: its distance from what network and all other samples predict.
 
     The ridge tells from all other samples how far the network itself is off.
 
@@ -177,8 +197,7 @@ def target_residual(
         valid: as in leave_one_out.
 
     Returns:
-        [n] root mean square over targets of |y − ŷ₋ᵢ| / s, with s the root mean square over samples; nan without a
-        target. Its rank_share is the suspicion of a regression.
+        Distances in the dtype of units.
 
     Raises:
         ShapeError: units or targets do not fit.
@@ -187,14 +206,25 @@ def target_residual(
     """
     if isinstance(units, Tensor):
         check_length(targets, len(units), "targets")
-    targets = targets.reshape(len(targets), -1)
+    targets = targets.reshape(len(targets), -1).double()
+    wrong = plant_targets(targets)
     if predictions is not None:
         check_length(predictions, len(targets), "predictions")
-        targets = targets.double() - predictions.reshape(targets.shape)
+        predictions = predictions.reshape(targets.shape)
+        targets, wrong = targets - predictions, wrong - predictions
     predicted = leave_one_out(units, targets, valid=valid, intercept=True, ridge=TARGET_RIDGE)
-    squares = (targets.to(predicted.dtype) - predicted).square()
+    squares, planted = (targets - predicted).square(), (wrong - predicted).square()
     usual = squares.nanmean(0)
-    return torch.where(usual > 0, squares / usual, squares).mean(1).sqrt()
+    unit = torch.where(usual > 0, usual, 1.0)
+    residual, planted_residual = ((one / unit).mean(1).sqrt().to(predicted.dtype) for one in (squares, planted))
+    return TargetDoubt(residual, planted_residual)
+
+
+def target_residual(
+    units: UnitRows, targets: Tensor, *, predictions: Tensor | None = None, valid: Tensor | None = None
+) -> Tensor:
+    """[n] distance of each target from what is predicted, in units of the usual one: see target_doubt."""
+    return target_doubt(units, targets, predictions=predictions, valid=valid).residual
 
 
 def rank_share(reason: Tensor) -> Tensor:
@@ -257,16 +287,3 @@ def _suggestion(noise: LabelNoise, labels: Tensor) -> tuple[Tensor, Tensor]:
     doubted = noise.wrong_odds.isfinite() & ((unheard != labels) | (heard != labels))
     suggested = torch.where(doubted, others, unheard)
     return suggested, noise.clean.gather(1, suggested.clamp(min=0)[:, None])[:, 0]
-
-
-def _learned_apart(evidence: Tensor, labels: Tensor, trained: Tensor | None) -> Iterator[Tensor]:
-    """Masks [n] of the samples that are learned about together."""
-    whole = torch.ones_like(labels, dtype=torch.bool)
-    if trained is None:
-        yield whole
-        return
-    check_length(trained, len(labels), "trained")
-    taught = evidence.isfinite().all(1) & (labels >= 0)
-    least = LEAST_LABELED * len(labels[taught].unique())
-    parts = (trained, ~trained)
-    yield from parts if all(int((taught & part).sum()) >= least for part in parts) else (whole,)

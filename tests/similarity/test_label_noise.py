@@ -1,11 +1,12 @@
 """Laws of what is learned about labels: planted confusions come back, and alike is not taken for wrong."""
 
+import oracles
 import pytest
 import torch
 from torch.testing import assert_close
 
 from explorer.errors import ShapeError
-from explorer.similarity.label_noise import fit_label_noise
+from explorer.similarity.label_noise import fit_label_noise, with_votes
 
 CLASSES = 5
 
@@ -122,7 +123,48 @@ def test_a_handful_of_samples_is_enough_not_to_fail():
     assert (noise.wrong_odds < 0).all() and noise.wrong_odds.isfinite().all()
 
 
+def shares_for(classes, width=CLASSES):
+    """Votes of neighbors of which four in five are of this class."""
+    return 0.75 * torch.eye(width, dtype=torch.float64)[classes] + 0.25 / width
+
+
+@pytest.mark.parametrize("confusion", [even(0.2), next_class(0.2)])
+def test_neighbors_that_know_better_put_errors_first(confusion):
+    """Votes for the true classes beside hazy evidence: more errors come before right labels."""
+    evidence, labels, true = draw(confusion=confusion)
+    hazy = evidence + 0.4 * torch.randn(evidence.shape, generator=torch.Generator().manual_seed(5))
+    noise = fit_label_noise(hazy, labels)
+    wrong = (labels != true).numpy()
+    heard = with_votes(noise, shares_for(true), labels)
+    before, after = (oracles.average_precision(one.wrong_odds, wrong) for one in (noise, heard))
+    assert after > before
+    assert_close(heard.clean.sum(1), torch.ones(len(labels)).double())
+    assert torch.equal(heard.confusion, noise.confusion)
+
+
+def test_neighbors_that_speak_for_other_classes_are_not_heard():
+    """Votes against what the labels say, class by class, would be worth less than nothing: nothing changes."""
+    evidence, labels, true = draw(confusion=even(0.1))
+    noise = fit_label_noise(evidence, labels)
+    against = (1 - shares_for(true)) / (CLASSES - 1)
+    assert torch.equal(with_votes(noise, against, labels).wrong_odds, noise.wrong_odds)
+
+
+def test_a_sample_without_neighbors_keeps_what_is_known():
+    """A row of nan changes neither itself nor others; classes that nobody carries stay impossible."""
+    evidence, labels, true = draw(n=600, confusion=even(0.1))
+    noise = fit_label_noise(torch.cat([evidence, torch.zeros(600, 1)], 1), labels)
+    votes = shares_for(true, CLASSES + 1)
+    votes[5] = torch.nan
+    heard = with_votes(noise, votes, labels)
+    assert torch.equal(heard.clean[5], noise.clean[5]) and heard.wrong_odds[5] == noise.wrong_odds[5]
+    assert (heard.clean[:, CLASSES] == 0).all() and heard.wrong_odds.isfinite().all()
+
+
 def test_labels_that_do_not_fit_are_refused_in_words():
-    """The message names them."""
+    """The message names them, or the votes."""
     with pytest.raises(ShapeError, match="labels"):
         fit_label_noise(torch.ones(3, 2), torch.tensor([0, 1]))
+    noise = fit_label_noise(torch.eye(2), torch.tensor([0, 1]))
+    with pytest.raises(ShapeError, match="votes"):
+        with_votes(noise, torch.ones(3, 2), torch.tensor([0, 1]))

@@ -5,6 +5,7 @@ import math
 import oracles
 import pytest
 import torch
+from crowds import CLASSES, answers, crowd, hazy
 from torch.testing import assert_close
 
 from explorer.errors import ShapeError
@@ -16,39 +17,10 @@ from explorer.similarity import (
     rank_share,
     suggested_labels,
     target_residual,
-    unit_features,
 )
 from explorer.similarity.suspicion import label_doubt
 
 EXACT = {"rtol": 1e-8, "atol": 1e-10}
-CLASSES = 4
-
-
-def crowd(n=400, wrong=40, c=2, seed=0):
-    """Samples in four groups of similar gradients, their labels with some wrong ones, the true labels."""
-    generator = torch.Generator().manual_seed(seed)
-    centers = torch.randn(CLASSES, c, 24, generator=generator, dtype=torch.float64)
-    true = torch.randint(0, CLASSES, (n,), generator=generator)
-    blocks = centers[true] + 0.7 * torch.randn(n, c, 24, generator=generator, dtype=torch.float64)
-    labels = true.clone()
-    labels[:wrong] = (labels[:wrong] + torch.randint(1, CLASSES, (wrong,), generator=generator)) % CLASSES
-    return unit_features(blocks), labels, true
-
-
-def hazy():
-    """Samples of which every fifth label is wrong and whose neighbors say little."""
-    generator = torch.Generator().manual_seed(1)
-    true = torch.arange(600) % CLASSES
-    centers = torch.randn(CLASSES, 1, 24, generator=generator, dtype=torch.float64)
-    blocks = centers[true] + 1.5 * torch.randn(600, 1, 24, generator=generator, dtype=torch.float64)
-    labels = torch.where(torch.arange(600) % 5 == 0, (true + 1 + torch.arange(600) // 5 % 3) % CLASSES, true)
-    return unit_features(blocks), labels, true
-
-
-def answers(classes):
-    """Logits of a network that is fairly sure of these classes."""
-    noise = torch.randn(len(classes), CLASSES, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    return 4 * torch.eye(CLASSES, dtype=torch.float64)[classes] + noise
 
 
 def test_planted_wrong_labels_rank_above_the_median():
@@ -111,6 +83,19 @@ def test_a_network_that_answers_rightly_is_heard():
     alone = oracles.average_precision(label_suspicion(evidence, labels), wrong)
     heard = oracles.average_precision(label_suspicion(evidence, labels, logits=answers(true)), wrong)
     assert heard > alone
+
+
+def test_neighbors_are_heard_beside_all_other_samples():
+    """Votes for the true classes bring more errors before right labels, and the suggestion follows them."""
+    units, labels, true = hazy()
+    evidence, votes = label_posterior(units, labels), 0.9 * torch.eye(CLASSES).double()[true] + 0.1 / CLASSES
+    alone, heard = label_doubt(evidence, labels), label_doubt(evidence, labels, votes=votes)
+    wrong = (labels != true).numpy()
+    found = [oracles.average_precision(one.wrong_odds, wrong) for one in (alone, heard)]
+    assert found[1] > found[0]
+    assert (heard.suggested == true).double().mean() > (alone.suggested == true).double().mean()
+    with pytest.raises(ShapeError, match="votes"):
+        label_doubt(evidence, labels, votes=votes[1:])
 
 
 def test_a_network_that_has_memorized_is_not_heard():
