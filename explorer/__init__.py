@@ -24,6 +24,7 @@ _PLACES = {
     "Neighbors": "records",
     "load_subject": "subjects.loading",
     "build": "pipeline.build",
+    "probe": "pipeline.probe",
 }
 __all__ = sorted([*_PLACES, "open_study"])  # noqa: PLE0604
 

@@ -17,7 +17,7 @@ from explorer.cli.main import main
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SUBJECT = f"{tiny.__file__}:subject"
-VERBS = ("subjects", "build", "status", "neighbors", "fidelity", "suspects", "samples", "labels", "train")
+VERBS = ("subjects", "build", "status", "neighbors", "fidelity", "suspects", "samples", "labels", "probe", "train")
 OPTIONS = ("--dim", "24", "--neighbors", "10", "--calibration", "24", "--device", "cpu")
 
 

@@ -3,8 +3,11 @@
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Callable
+from typing import Any
 
 import explorer
+from explorer.cli.own import subject_words
 from explorer.cli.printing import print_facts, print_json
 from explorer.errors import SettingsError
 from explorer.study.study import Study
@@ -33,8 +36,9 @@ def build_study(options: Namespace) -> None:
 
     started_at = time.perf_counter()
     settings = settings_for(options.study, **{name: getattr(options, name) for name in SETTINGS})
-    subject = explorer.load_subject(options.subject)
-    study = build(subject, options.study, settings=settings, redo=options.redo, progress=ProgressPrinter(sys.stderr))
+    printer = ProgressPrinter(sys.stderr)
+    subject = explorer.load_subject(subject_words(options), _reading(printer))
+    study = build(subject, options.study, settings=settings, redo=options.redo, progress=printer)
     for line in study.warnings:
         print(f"note: {line}", file=sys.stderr)
     seconds = time.perf_counter() - started_at
@@ -57,12 +61,13 @@ def train_network(options: Namespace) -> None:
     from explorer.training import train_to_file
 
     facts = train_to_file(
-        options.subject,
+        subject_words(options),
         options.out,
         epochs=options.epochs,
         seed=options.seed,
         device=options.device,
         labels=options.labels,
+        study=None if options.study is None else explorer.open_study(options.study),
         progress=_print_epoch,
     )
     labels = facts.get("labels")
@@ -78,6 +83,23 @@ def _measured_fidelity(study: Study, rows: int) -> dict[str, float | int | None]
     if rows < 3:
         raise SettingsError(f"--rows must be at least 3, to have pairs to compare, found {rows}. Raise it.")
     return measured_fidelity(study, rows)
+
+
+def _reading(watcher: Callable[[Any], None]) -> Callable[[int, int], None]:
+    """Shows how many of the user's pictures have been looked through, like a step before the first."""
+    from explorer.pipeline.build import STEPS
+    from explorer.pipeline.progress import Meter
+
+    meters: list[Meter] = []
+
+    def told(done: int, total: int) -> None:
+        meter = meters[0] if meters else Meter([watcher], "reading", 0, len(STEPS), total)
+        meters[:] = [meter]
+        meter.advance(done)
+        if done == total:
+            meter.finish()
+
+    return told
 
 
 def _print_epoch(done: int, total: int, row: dict[str, float]) -> None:

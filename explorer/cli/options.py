@@ -5,14 +5,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from explorer.cli import labels, measuring, reading
+from explorer.cli import labels, measuring, probing, reading
+from explorer.cli.own import add_own_options
 from explorer.errors import SettingsError
 from explorer.records import DEVICES, ENGINES, OUTPUT_MODES, STORAGES, Settings
 from explorer.study.steps import STEP_NAMES
 from explorer.study.study import KINDS
 
 PROGRAM = "python -m explorer"
-SUBJECT_HELP = "a bundled name (see `subjects`), or path/file.py:function that returns a Subject"
+SUBJECT_HELP = (
+    "a bundled name (see `subjects`), path/file.py:function that returns a Subject (which runs that file), or data of "
+    "your own with --model"
+)
 STUDY_HELP = "folder of a study"
 
 
@@ -35,6 +39,7 @@ def command_parser() -> argparse.ArgumentParser:
     _add_build(verbs)
     _add_status(verbs)
     _add_neighbors(verbs)
+    _add_probe(verbs)
     _add_fidelity(verbs)
     _add_suspects(verbs)
     _add_labels(verbs)
@@ -82,6 +87,7 @@ def _add_build(verbs: Any) -> None:
     )
     verb.add_argument("--device", choices=DEVICES, help="where gradients are computed")
     verb.add_argument("--engine", choices=ENGINES, help="who runs the shards")
+    add_own_options(verb, "--labels")
     verb.add_argument("--redo", metavar="STEP", choices=STEP_NAMES, help=f"make one step anew: {', '.join(STEP_NAMES)}")
 
 
@@ -112,6 +118,27 @@ def _add_neighbors(verbs: Any) -> None:
     verb.add_argument(
         "--exact", action="store_true", help="rank the nearest again by full gradients; loads the network"
     )
+    _add_json(verb)
+
+
+def _add_probe(verbs: Any) -> None:
+    verb = _verb(
+        verbs,
+        "probe",
+        probing.show_probes,
+        "new inputs, seen by the network of a study; loads it, and so runs the file of a subject of your own",
+        "studies/mnist-noisy new.png rows.csv -k 5",
+    )
+    _add_study(verb)
+    verb.add_argument(
+        "files",
+        metavar="FILE",
+        type=Path,
+        nargs="+",
+        help="pictures, or .npy, .npz, .csv, .tsv and .parquet files with an input a row",
+    )
+    verb.add_argument("-k", metavar="N", type=int, default=10, help="how many neighbors of each (default 10)")
+    verb.add_argument("--exact", action="store_true", help="rank the nearest again by full gradients; takes seconds")
     _add_json(verb)
 
 
@@ -188,10 +215,17 @@ def _add_train(verbs: Any) -> None:
     verb.add_argument("subject", metavar="SUBJECT", help=SUBJECT_HELP)
     verb.add_argument("--out", metavar="FILE", type=Path, required=True, help="a file ending in .safetensors")
     verb.add_argument("--epochs", metavar="N", type=int, help="passes over the data; the subject's own when left out")
+    add_own_options(verb, "--data-labels")
     verb.add_argument("--seed", metavar="N", type=int, default=0, help="seed of weights and order (default 0)")
     verb.add_argument("--device", choices=DEVICES, default="auto", help="where to train (default auto)")
     verb.add_argument(
         "--labels", metavar="FILE", type=Path, help="train with the labels that `labels export --cleaned` wrote"
+    )
+    verb.add_argument(
+        "--study",
+        metavar="DIR",
+        type=Path,
+        help="with --labels: also train a control with the labels as given, and keep in this study what came of it",
     )
 
 

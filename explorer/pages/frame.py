@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.pages import compare, denoising, density, experiments, guide, labels, sample, start, state
+from explorer.pages import compare, denoising, density, experiments, guide, labels, probe, sample, start, state
 from explorer.pages import map as map_page
 from explorer.study.study import Study
 
@@ -18,6 +18,7 @@ PAGES: dict[str, tuple[Callable[[Study], None], str]] = {
     "Denoising": (denoising.show, ":material/blur_on:"),
     "Compare": (compare.show, ":material/compare:"),
     "Labels": (labels.show, ":material/label:"),
+    "Probe": (probe.show, ":material/science:"),
     "Experiments": (experiments.show, ":material/experiment:"),
     "Guide": (guide.show, ":material/menu_book:"),
 }
@@ -33,9 +34,14 @@ def main() -> None:
 
 
 def _navigation() -> st.Page:
+    def open_sample() -> None:
+        _go_to(pages[list(PAGES).index("Sample")])
+
+    shows = {title: show for title, (show, _) in PAGES.items()}
+    shows["Probe"] = partial(probe.show, open_sample=open_sample)
     pages = [
-        st.Page(partial(_open, show), title=title, icon=icon, url_path=title.lower(), default=title == "Map")
-        for title, (show, icon) in PAGES.items()
+        st.Page(partial(_open, shows[title]), title=title, icon=icon, url_path=title.lower(), default=title == "Map")
+        for title, (_, icon) in PAGES.items()
     ]
     studies = partial(start.show, partial(_go_to, pages[0]))
     pages.append(st.Page(studies, title="Studies", icon=":material/folder_open:", url_path="studies"))

@@ -46,7 +46,7 @@ def read_value(study: Study, column: str, row: int) -> Reading:
         text=_with_unit(text, unit["unit"]) if unit else text,
         help=words.help,
         percentile=percentile,
-        place=_place_in_words(percentile),
+        place=place_in_words(percentile),
     )
 
 
@@ -131,7 +131,8 @@ def _ordered(study: Study, column: str) -> np.ndarray:
     return np.sort(values[np.isfinite(values)])
 
 
-def _place_in_words(percentile: float | None) -> str:
+def place_in_words(percentile: float | None) -> str:
+    """A percentile among samples as a person would say it; empty for none."""
     if percentile is None:
         return ""
     if percentile >= 100:

@@ -1,4 +1,4 @@
-"""Studies: open one, or measure a bundled subject on the spot. What the visitor sees when there is no study yet."""
+"""Studies: open one, measure a bundled subject on the spot, or see how to measure data of one's own. The first page."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,8 @@ import streamlit as st
 
 from explorer.pages.building import Progress, builder
 from explorer.pages.library import library
-from explorer.pages.state import plain, select_study, study_name
+from explorer.pages.own_data import show_own_data
+from explorer.pages.state import errors_on_screen, plain, select_study, study_name
 
 if TYPE_CHECKING:
     from explorer.subjects.bundled import BundledSubject
@@ -48,15 +49,14 @@ def show(open_map: Callable[[], None]) -> None:
         )
     offers = {name: _folder(name) for name in subjects}
     _own_studies(open_map, set(offers))
-    st.header("Bundled subjects", anchor=False)
-    for names in _in_rows(list(offers), 3):
-        for column, name in zip(st.columns(3), names, strict=False):
-            with column.container(border=True, height="stretch"):
-                _offer(subjects[name], offers[name], open_map)
-    st.caption(
-        "Your own network: write a function that returns a Subject, then "
-        "`python -m explorer build file.py:function --study studies/NAME`."
-    )
+    is_first = not library().names()
+    bundled, opened, own = st.tabs(["Bundled subjects", "Open a folder", "Your own data"], key="start-tabs")
+    with bundled:
+        _offers(subjects, offers, open_map, is_first)
+    with opened:
+        _open_folder(open_map)
+    with own:
+        show_own_data()
 
 
 def _introduction() -> None:
@@ -70,21 +70,78 @@ def _introduction() -> None:
 
 def _own_studies(open_map: Callable[[], None], offered: set[str]) -> None:
     own = [name for name in library().names() if name not in offered]
-    if not own:
-        return
-    st.header("Your studies", anchor=False)
-    with st.container(horizontal=True):
-        for name in own:
-            if st.button(plain(name), key=f"open-{name}", icon=":material/scatter_plot:"):
-                _open(name, open_map)
+    if own:
+        st.header("Your studies", anchor=False)
+        with st.container(horizontal=True):
+            for name in own:
+                if st.button(plain(name), key=f"open-{name}", icon=":material/scatter_plot:"):
+                    _open(name, open_map)
+    _builds(tuple(library().names()), offered)
+
+
+@st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
+def _builds(shown: tuple[str, ...], offered: set[str]) -> None:
+    """Builds of one's own that have begun under the root, as they go on; a new study makes the page draw itself."""
+    if tuple(library().names()) != shown:
+        st.rerun(scope="app")
+    for folder in library().unfinished():
+        progress = builder().progress(folder)
+        if folder.name in offered:
+            continue
+        with st.container(border=True, width=560):
+            st.markdown(f"**{plain(folder.name)}**")
+            if progress.state == "running":
+                st.progress(progress.share, text=_in_words(progress))
+                st.caption(_speed(progress))
+            elif progress.state == "failed":
+                st.error(plain(progress.message), icon=":material/error:")
+            else:
+                st.warning(
+                    f"Stopped at step {progress.step_number} of {progress.steps}. Run the same command again to go on: "
+                    "nothing finished so far is lost."
+                )
+
+
+def _offers(
+    subjects: dict[str, "BundledSubject"], offers: dict[str, Path], open_map: Callable[[], None], is_first: bool
+) -> None:
+    """The bundled subjects; at a first start the first of them stands alone on top, as what to do now."""
+    names = list(offers)
+    if is_first:
+        with st.container(border=True, width=720):
+            st.markdown(":material/flag: **Start here:** no data needed, a minute or two of measuring, then the map.")
+            _offer(subjects[names[0]], offers[names[0]], open_map, is_primary=True)
+        st.subheader("Or another bundled subject", anchor=False)
+        names = names[1:]
+    for some in _in_rows(names, 3):
+        for column, name in zip(st.columns(3), some, strict=False):
+            with column.container(border=True, height="stretch"):
+                _offer(subjects[name], offers[name], open_map, is_primary=False)
+
+
+def _open_folder(open_map: Callable[[], None]) -> None:
+    st.markdown("A study is a folder that a build has written, here or on another disk. It is read where it lies.")
+    with st.form("open-folder", border=False, width=720):
+        typed = st.text_input("Folder of a study", placeholder="/home/me/studies/photos", key="folder-typed")
+        is_asked = st.form_submit_button("Open", icon=":material/folder_open:", type="primary")
+    st.caption(
+        "Only finished studies are opened. Nothing in a study is run: the network that it was made with is loaded only "
+        "when you ask a question that needs it. The app forgets the folder when it ends; "
+        "`streamlit run app.py -- FOLDER` opens it from the start."
+    )
+    if is_asked:
+        with errors_on_screen():
+            _open(library().adopt(typed), open_map)
 
 
 def _folder(name: str) -> Path:
     named = library().named
-    return named if named and named.name == name else library().root / name
+    if named and named.name == name:
+        return named
+    return library().path(name) if name in library().names() else library().root / name
 
 
-def _offer(subject: "BundledSubject", folder: Path, open_map: Callable[[], None]) -> None:
+def _offer(subject: "BundledSubject", folder: Path, open_map: Callable[[], None], is_primary: bool) -> None:
     st.subheader(subject.name, anchor=False)
     st.markdown(subject.shows)
     st.caption(f"{subject.samples:,} samples")
@@ -101,7 +158,7 @@ def _offer(subject: "BundledSubject", folder: Path, open_map: Callable[[], None]
     elif progress.state == "interrupted":
         st.warning(f"Stopped at step {progress.step_number} of {progress.steps}. Nothing finished so far is lost.")
     words = {"failed": "Try again", "interrupted": "Go on"}.get(progress.state, "Measure it")
-    kind = "primary" if subject.name == "mnist-noisy" and study_name() is None else "secondary"
+    kind = "primary" if is_primary else "secondary"
     if st.button(words, key=f"build-{subject.name}", type=kind, width="stretch"):
         builder().start(subject.name, folder)
         st.rerun()

@@ -173,7 +173,21 @@ def show_numbers(study: Study, columns: list[str], row: int) -> None:
 
 def show_number(study: Study, column: str, row: int) -> None:
     """One number of a sample: title, value with unit, place among all samples, and its help behind the title."""
-    st.html(_reading_html(read_value(study, column, row)))
+    st.html(reading_html(read_value(study, column, row)))
+
+
+def reading_html(reading: Reading) -> str:
+    """A number as all pages show it: help behind the title, value, and a bar for its place among the samples."""
+    place = ""
+    if reading.percentile is not None:
+        place = (
+            f'<div class="reading-bar" role="img" aria-label="{reading.place}">'
+            f'<i style="width:{reading.percentile:.0f}%"></i></div><small>{reading.place}</small>'
+        )
+    return (
+        f'<div class="reading"><details><summary>{escape(reading.title)}</summary>'
+        f"<p>{escape(reading.help)}</p></details><b>{escape(reading.text)}</b>{place}</div>"
+    )
 
 
 @contextmanager
@@ -236,16 +250,3 @@ def _in_words(study: Study, condition: Condition) -> str:
     if isinstance(condition, Equals) and condition.value.isdigit() and condition.column in study.samples:
         return replace(condition, value=write_value(study, condition.column, int(condition.value))).in_words()
     return condition.in_words()
-
-
-def _reading_html(reading: Reading) -> str:
-    place = ""
-    if reading.percentile is not None:
-        place = (
-            f'<div class="reading-bar" role="img" aria-label="{reading.place}">'
-            f'<i style="width:{reading.percentile:.0f}%"></i></div><small>{reading.place}</small>'
-        )
-    return (
-        f'<div class="reading"><details><summary>{escape(reading.title)}</summary>'
-        f"<p>{escape(reading.help)}</p></details><b>{escape(reading.text)}</b>{place}</div>"
-    )

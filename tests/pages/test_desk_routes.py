@@ -149,6 +149,18 @@ def test_what_is_left_to_find_is_told_once_enough_is_found(folder, tmp_path, mon
     assert left == pytest.approx({"wrong": coverage.expected_left(wrong.sum(), covered), "coverage": covered})
 
 
+def test_a_log_begun_anew_tells_nothing_of_the_old_one(study, base):
+    """Also where it has reached a version at which the old one was asked the same."""
+    post(f"{base}/decide", rows=[4], decision="drop", who="anna")
+    assert told(f"{base}/state?since=0&who=anna")["undoable"]
+    Decisions.open(study).path.rename(study.path / "moved")
+    assert told(f"{base}/state?since=0&who=anna")["changed"] == []
+    post(f"{base}/decide", rows=[7], decision="keep", who="bob")
+    anew = told(f"{base}/state?since=0&who=anna")
+    assert [one["row"] for one in anew["changed"]] == [7]
+    assert not anew["undoable"] and (anew["progress"]["kept"], anew["progress"]["dropped"]) == (1, 0)
+
+
 def test_targets_are_decided_by_number(folder, tmp_path, monkeypatch):
     def with_doubt(table):
         return table.assign(suspicion=np.linspace(0, 1, len(table)))

@@ -151,7 +151,18 @@ def test_the_rare_label_comes_first_and_is_marked():
     assert odd_ones(rows, np.full(6, -1), 0.0).sum() == 0
 
 
-def test_targets_are_odd_when_farther_from_the_median_than_tolerated():
+@pytest.mark.parametrize("seed", range(20))
+def test_somebody_is_odd_exactly_where_targets_conflict(seed):
+    """In groups of two and more, with gaps, of one output and two."""
+    random = np.random.default_rng(seed)
+    targets = random.normal(size=(random.integers(2, 6), random.integers(1, 3)))
+    targets[random.random(targets.shape) < 0.2] = np.nan
+    spreads = [np.ptp(known) for one in targets.T if len(known := one[np.isfinite(one)])]
+    odd = odd_ones(np.arange(len(targets)), targets, 1.5)
+    assert odd.any() == any(spread > 1.5 for spread in spreads)
+
+
+def test_targets_are_odd_when_far_from_the_median():
     """In any output; a missing target is not odd. The farthest comes first."""
     targets = np.array([[1.0, 0.0], [1.1, 0.0], [1.0, 2.0], [np.nan, np.nan]])
     rows = np.arange(4)
