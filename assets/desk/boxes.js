@@ -116,11 +116,11 @@ function openBox(box, title, ...content) {
 }
 
 const KEYS = [
-  ["K", "keep the given label"],
+  ["K", "keep what is given"],
   ["Enter", "take the suggestion"],
-  ["0–9", "relabel: the class of that number, or the candidate with that number when there are more than ten classes"],
+  ["0–9", "relabel: the class of that name or number, or the candidate with that number when there are more than ten classes"],
   ["R or /", "relabel: type a name, a number or a value"],
-  ["D", "drop the sample: no label is right"],
+  ["D", "drop the sample: nothing is right for it"],
   ["U", "unsure"],
   ["N", "note, to go with a decision"],
   ["Z", "undo, again and again"],

@@ -76,11 +76,12 @@ function drawPairs(sheet, { pairs, numbers, counts }, classes, [given, suggested
 
 // One decision for the whole queue: what, about how many, and what it will do, before it is done.
 function openBulk(box, { undecided, everything, classes, suggested, decide }) {
+  const given = classes ? "label" : "target";
   const choices = [
-    ["keep", "Keep the given labels"],
+    ["keep", `Keep the given ${given}s`],
     suggested ? ["take", `Take the suggestion, ${suggested.text}`] : null,
     classes ? ["relabel", "Relabel all to…"] : null,
-    ["drop", "Drop them: no label is right"],
+    ["drop", `Drop them: no ${given} is right`],
     ["unsure", "Unsure"],
   ].filter(Boolean);
   const chosen = { verb: null, rows: undecided.length ? undecided : everything };
@@ -94,7 +95,7 @@ function openBulk(box, { undecided, everything, classes, suggested, decide }) {
   const show = () => {
     target.hidden = chosen.verb !== "relabel";
     const label = chosen.verb === "take" ? suggested.text : target.selectedOptions[0]?.textContent;
-    const ends = { keep: "keep the labels that they have", drop: "be left out", unsure: "be marked as unsure" };
+    const ends = { keep: `keep the ${given}s that they have`, drop: "be left out", unsure: "be marked as unsure" };
     const count = `${number(chosen.rows.length)} ${chosen.rows.length === 1 ? "sample" : "samples"}`;
     effect.textContent = chosen.verb
       ? `${count} will ${ends[chosen.verb] ?? `be relabeled to ${label}`}. One undo takes all of it back.`

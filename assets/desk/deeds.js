@@ -71,7 +71,7 @@ Object.assign(Desk.prototype, {
 
   // The app takes back the latest decision under this name, which may have been made elsewhere: then its word counts.
   settled(job, answer) {
-    const isAsExpected = job.path !== "undo" || isSame(job.rows, answer.rows);
+    const isAsExpected = job.path !== "undo" || (job.undone && isSame(job.rows, answer.rows));
     if (isAsExpected) return this.queue.settle(job);
     this.queue.forget(job, this.outbox.jobs);
     if (answer.rows.length) this.lookAt(answer.rows[0]);
@@ -79,12 +79,14 @@ Object.assign(Desk.prototype, {
     return undefined;
   },
 
-  // What could not be saved is given up; an undo that was given up can be asked for again.
+  // What could not be saved is given up, and with a decision its undo that waits behind it, which would take back the
+  // decision before. An undo that was given up can be asked for again.
   giveUp() {
-    const job = this.outbox.discard();
+    const [job] = this.outbox.jobs;
+    const given = this.outbox.discard((one) => one === job || one.undone === job);
     if (job.undone) this.history.push(job.undone);
     else this.history = this.history.filter((one) => one !== job);
-    this.queue.forget(job, this.outbox.jobs);
+    given.forEach((one) => this.queue.forget(one, this.outbox.jobs));
     this.draw();
   },
 

@@ -126,7 +126,7 @@ Object.assign(Desk.prototype, {
     }
     const news = changed.flatMap(({ row, verdicts }) => this.newsOf(row, verdicts));
     for (const { row, verdicts } of changed) this.queue.hear(row, verdicts);
-    const wasDeaf = this.isDeaf;
+    const isOther = changed.length || this.isDeaf || undoable !== this.isUndoable;
     this.isDeaf = false;
     this.version = version;
     this.isUndoable = undoable;
@@ -134,7 +134,8 @@ Object.assign(Desk.prototype, {
     if (!this.isOpen) return;
     if (news.length) this.say(inShort(news));
     if (changed.some(({ row }) => row === this.row) && this.shown) this.drawCard();
-    if (changed.length || wasDeaf) this.drawState();
+    if (changed.length && this.row === undefined) this.resume(); // all was reviewed, and is it no more
+    if (isOther) this.drawState();
     else this.drawProgress();
   },
 
@@ -172,7 +173,7 @@ function inShort(news) {
 const NAME = "explorer-name";
 
 function newName() {
-  return `guest-${crypto.getRandomValues(new Uint16Array(1))[0].toString(16).padStart(4, "0")}`;
+  return `guest-${crypto.getRandomValues(new Uint32Array(1))[0].toString(16).padStart(8, "0").slice(0, 6)}`;
 }
 
 function nameOfThisBrowser() {

@@ -14,7 +14,10 @@ class Outbox {
     });
   }
 
+  // Named, so that one which arrived unanswered and is sent again is not done twice.
   add(job) {
+    const name = crypto.getRandomValues(new Uint32Array(4)).join("-");
+    job.body = { ...job.body, once: name };
     this.jobs.push(job);
     this.send();
   }
@@ -22,20 +25,25 @@ class Outbox {
   async send() {
     if (this.isSending || this.trouble) return;
     this.isSending = true;
-    while (this.jobs.length && !this.trouble) {
-      const [job] = this.jobs;
-      job.hasLeft = true;
-      try {
-        const answer = await this.post(job);
-        this.jobs.shift();
-        this.hear.settled?.(job, answer);
-      } catch (trouble) {
-        job.hasLeft = false;
-        this.trouble = trouble.message;
-      }
-      this.hear.changed?.();
+    try {
+      while (this.jobs.length && !this.trouble) await this.sendFirst();
+    } finally {
+      this.isSending = false;
     }
-    this.isSending = false;
+  }
+
+  async sendFirst() {
+    const [job] = this.jobs;
+    job.hasLeft = true;
+    const answer = await this.post(job).catch((trouble) => {
+      job.hasLeft = false;
+      this.trouble = trouble.message;
+    });
+    if (answer) {
+      this.jobs.shift();
+      this.hear.settled?.(job, answer);
+    }
+    this.hear.changed?.();
   }
 
   async post({ path, body }) {
@@ -62,11 +70,12 @@ class Outbox {
     this.send();
   }
 
-  // The first one, which could not be saved, is given up; those behind it follow.
-  discard() {
-    const job = this.jobs.shift();
+  // The first one could not be saved: some are given up, those behind them follow. Which were given up.
+  discard(isGivenUp) {
+    const given = this.jobs.filter(isGivenUp);
+    this.jobs = this.jobs.filter((job) => !isGivenUp(job));
     this.retry();
-    return job;
+    return given;
   }
 
   // The newest decision, if it has not left yet: to take it back nothing need be sent. Whether that was so.

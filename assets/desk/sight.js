@@ -79,7 +79,7 @@ Object.assign(Desk.prototype, {
     const isEmpty = !rows.length;
     const hasFilter = this.data.conditions.length || this.shape.reasons.length;
     const words = isEmpty
-      ? hasFilter ? "No sample passes the filter." : "No label is doubted here."
+      ? hasFilter ? "No sample passes the filter." : `No ${this.setup.classes ? "label" : "target"} is doubted here.`
       : `All ${number(reviewed)} are reviewed.`;
     const further = hasFilter ? "Look at all that pass, doubted or not" : "Go on with all ranked samples";
     const counts = CODES.map((code, place) => (code && tally[place] ? `${number(tally[place])} ${SAID[code]}` : null));
@@ -113,7 +113,7 @@ Object.assign(Desk.prototype, {
       `${number(reviewed)} of ${number(rows.length)} reviewed, ${number(relabeled)} relabeled` +
       (conflicts ? `, ${number(conflicts)} disputed` : "");
     this.part.track.firstElementChild.style.width = `${rows.length ? (100 * reviewed) / rows.length : 0}%`;
-    this.part.gain.replaceChildren(...gainInWords(this.progress));
+    this.part.gain.replaceChildren(...gainInWords(this.progress, this.setup.classes ? "labels" : "targets"));
     const waiting = this.outbox.jobs.length;
     this.part.sending.hidden = !waiting;
     this.part.sending.textContent = waiting ? `${number(waiting)} not saved yet` : "";
@@ -214,7 +214,7 @@ Object.assign(Desk.prototype, {
 });
 
 // How good the ranking has been so far, and what is left to find.
-function gainInWords(progress) {
+function gainInWords(progress, given) {
   if (!progress) return [];
   const { wrong_found: wrong, kept, precision, left } = progress;
   const words = [];
@@ -223,8 +223,8 @@ function gainInWords(progress) {
       `${number(wrong)} of ${number(wrong + kept)} decided were wrong (${inPercent(precision)})`));
   }
   if (left) {
-    words.push(element("span", { title: "An estimate: it compares the ranks reviewed with those that labels changed on purpose would have." },
-      `about ${number(Math.round(left.wrong))} more wrong labels are expected among the rest, if they are like labels changed at random`));
+    words.push(element("span", { title: `An estimate: it compares how far you went with where planted wrong ${given} would stand, corrected for real ones coming later. An order of magnitude at first, better after some hundred samples.` },
+      `about ${number(Math.round(left.wrong))} more wrong ${given} are expected among the rest`));
   }
   return words;
 }

@@ -2,12 +2,17 @@
 
 const MOST_DIGITS = 10;
 
-// What each digit stands for: the classes by number where there are few, else the likeliest ones, counted from 1.
+// What each digit stands for: the classes by number where there are few, or by name where all names are digits; else the
+// likeliest ones, counted from 1.
 function digitsOf(classes, card) {
   if (!classes) return [];
   const shares = new Map(card.candidates.map((one) => [one.class, one.share]));
   if (classes.length <= MOST_DIGITS) {
-    return classes.map((one) => ({ key: `${one.class}`, share: shares.get(one.class) ?? 0, ...one }));
+    const names = new Set(classes.map((one) => one.text).filter((text) => /^[0-9]$/.test(text)));
+    const isNamedByDigit = names.size === classes.length;
+    return classes.map((one) => ({
+      key: isNamedByDigit ? one.text : `${one.class}`, share: shares.get(one.class) ?? 0, ...one,
+    }));
   }
   return card.candidates.slice(0, 9).map((one, place) => ({ key: `${place + 1}`, ...one }));
 }

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from explorer.cli.options import command_parser
+from explorer.cli.printing import shown
 from explorer.errors import ExplorerError
 
 DONE, OUR_FAULT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -48,7 +49,7 @@ def _told(error: Exception, is_debugging: bool) -> int:
     is_input = isinstance(error, ExplorerError)
     said = str(error) if is_input else f"{type(error).__name__}: {error}"
     hint = "" if is_input or is_debugging else " (this is a fault of the explorer; --debug shows where)"
-    _say(f"error: {' '.join(said.split())}{hint}")
+    _say(f"error: {shown(' '.join(said.split()))}{hint}")
     return BAD_INPUT if is_input else OUR_FAULT
 
 

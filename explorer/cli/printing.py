@@ -17,8 +17,8 @@ def print_json(document: Any) -> None:
 def print_table(table: pd.DataFrame, class_names: Sequence[str] | None = None) -> None:
     """Print aligned columns; classes by name where there are names, numbers to four digits."""
     cells = [
-        [str(name) for name in table],
-        *([_cell(*one, class_names) for one in row.items()] for row in _rows(table)),
+        [shown(str(name)) for name in table],
+        *([shown(_cell(*one, class_names)) for one in row.items()] for row in _rows(table)),
     ]
     widths = [max(len(row[place]) for row in cells) for place in range(len(table.columns))]
     for row in cells:
@@ -29,7 +29,16 @@ def print_facts(facts: Mapping[str, Any]) -> None:
     """Print one fact a line, values in one column."""
     width = max(len(name) for name in facts)
     for name, value in facts.items():
-        print(f"{name:<{width}}  {_number(value)}")
+        print(f"{name:<{width}}  {shown(_number(value))}")
+
+
+def shown(text: str) -> str:
+    r"""Text that a terminal shows and does not obey: what moves, colors or turns round is spelled out.
+
+    >>> shown("plain ☀ \x1b[2J")
+    'plain ☀ \\x1b[2J'
+    """
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def in_bytes(size: int) -> str:

@@ -10,13 +10,14 @@ from typing import Any
 import pandas as pd
 
 import explorer
-from explorer.cli.printing import in_bytes, print_facts, print_json, print_table
-from explorer.errors import SettingsError, StepMissing
+from explorer.cli.printing import in_bytes, print_facts, print_json, print_table, shown
+from explorer.errors import SettingsError, StepMissing, StudyMismatch
 from explorer.records import Neighbors
 from explorer.study.lock import is_locked
 from explorer.study.manifest import FORMAT
 from explorer.study.steps import PART, STEP_NAMES, state_of, with_ending, write_file
 from explorer.study.study import Study
+from explorer.study.tables import guarded_cell
 
 BESIDE = re.compile(r"(label|target|prediction)(_\d+)?")
 REASONS = (
@@ -78,6 +79,10 @@ def show_suspects(options: Namespace) -> None:
     if options.n < 1:
         raise SettingsError(f"-n must be at least 1, found {options.n}. Ask for one suspect or more.")
     samples = study.samples
+    if "suspicion" not in samples:
+        raise StudyMismatch(
+            f'study "{study.name}" has no column suspicion, expected one in its samples table. Build it again.'
+        )
     ranked = samples[samples["suspicion"].notna()].sort_values("suspicion", ascending=False, kind="stable")
     shown = [name for name in samples if BESIDE.fullmatch(name)]
     shown += [name for name in ("suggested_label", *REASONS) if name in samples]
@@ -94,7 +99,9 @@ def save_samples(options: Namespace) -> None:
     samples, out = explorer.open_study(options.study).samples, options.out
     content = io.BytesIO()
     if out.suffix == ".csv":
-        samples.reset_index(names="row").to_csv(content, index=False)
+        texts = [name for name in samples if samples[name].dtype.kind not in "biufMm"]
+        guarded = samples.assign(**{name: samples[name].map(guarded_cell, na_action="ignore") for name in texts})
+        guarded.reset_index(names="row").to_csv(content, index=False)
     elif out.suffix == ".parquet":
         samples.reset_index(names="row").to_parquet(content, index=False)
     else:
@@ -192,4 +199,4 @@ def _print_status(study: Study, status: dict[str, Any]) -> None:
     if study.fidelity:
         print_facts({f"fidelity {name}": value for name, value in study.fidelity.items()})
     for line in study.warnings:
-        print(f"note: {line}")
+        print(f"note: {shown(line)}")

@@ -34,14 +34,17 @@ def measured_network(subject: Subject, settings: Settings, projection: Projectio
 
     Args:
         subject: a checked subject.
-        settings: device.
+        settings: device, batch size.
         projection: takes the choice of engines from it; None finds out by comparing with autograd.
     """
     network = open_network(subject, chosen_device(settings.device))
     if projection is not None:
         return without_layers(network, set(projection.functional)) if projection.functional else network
     rows = np.unique(np.linspace(0, len(subject) - 1, CHECKED_ROWS).astype(np.int64))
-    return verified(network, network.inputs(rows.tolist()))
+    size = settings.batch_size or CHECKED_ROWS
+    for start in range(0, len(rows), size):
+        network = verified(network, network.inputs(rows[start : start + size].tolist()))
+    return network
 
 
 def selecting(network: Network, mode: str, rows: np.ndarray) -> Select:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from explorer.features.blocks import Block, PositionBlock
 from explorer.features.broadcasts import BroadcastLayer, Use, Watcher
 from explorer.features.functional import functional_jacobians, plain_jacobians
+from explorer.features.memory import is_out_of_memory
 from explorer.features.network import Network, entered, without_layers
 
 Select = Callable[[Tensor], Tensor]
@@ -182,7 +183,9 @@ def verified(network: Network, inputs: Tensor) -> Network:
     try:
         found = collect_gradients(replace(network, functional=()), inputs, _mixed)
         wrong = {layer.name for layer in network.layers if not _agrees(layer, found, truth)}
-    except (RuntimeError, ValueError, IndexError):
+    except (RuntimeError, ValueError, IndexError) as error:
+        if is_out_of_memory(error):
+            raise
         # A layer that cannot even be contracted is not to be trusted; nor do we know which one it was.
         wrong = {layer.name for layer in network.layers}
     return without_layers(network, wrong) if wrong else network
@@ -197,7 +200,9 @@ def _mixed(outputs: Tensor) -> Tensor:
 def _agrees(layer: Block, found: Gradients, truth: dict[str, Tensor]) -> bool:
     try:
         mine, grams = found.project(layer, None, None), found.grams(layer)
-    except (RuntimeError, ValueError, IndexError):
+    except (RuntimeError, ValueError, IndexError) as error:
+        if is_out_of_memory(error):
+            raise
         return False
     exact = layer.join({name: truth[name] for name in layer.parameters})
     if mine.shape != exact.shape or grams.shape[0] != len(exact):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from explorer.errors import StudyMismatch
@@ -119,7 +119,8 @@ class Projection:
             "unseen": asdict(self.unseen),
         }
         tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
-        save_file(tensors, path, metadata={METADATA: json.dumps(about)})
+        # Written by Python, whose errors say that a disk is full.
+        path.write_bytes(save(tensors, metadata={METADATA: json.dumps(about)}))
 
     @classmethod
     def load(cls, path: Path) -> "Projection":

@@ -20,6 +20,7 @@ from explorer.study.study import Study
 LARGEST_BODY_BYTES = 8 << 20
 """A decision about a million samples."""
 LARGEST_VERSION = 2**53
+LONGEST_NAME = 64
 NOT_KEPT = {"Cache-Control": "no-store"}
 
 
@@ -57,23 +58,32 @@ def state(study: Study, request: Request) -> Response:
 
 def decide(study: Study, told: dict[str, Any]) -> Response:
     """Decide the same about some rows, as one batch that one undo takes back."""
-    known = _checked_keys(told, needed=("rows", "decision", "who"), known=("new_label", "note"))
+    known = _checked_keys(told, needed=("rows", "decision", "who"), known=("new_label", "note", "once"))
     if not isinstance(known["rows"], list):
         raise DecisionError(f"rows must be a list of row numbers, found {_short(known['rows'])}. Pass a list.")
     desk_of(study)
-    batch = desk_state_of(study).decisions.decide(
-        known["rows"], known["decision"], known.get("new_label"), known.get("note", ""), known["who"]
-    )
-    return JSONResponse({"version": batch, "batch": batch}, headers=NOT_KEPT)
+    state = desk_state_of(study)
+
+    def act() -> dict[str, Any]:
+        batch = state.decisions.decide(
+            known["rows"], known["decision"], known.get("new_label"), known.get("note", ""), known["who"]
+        )
+        return {"version": batch, "batch": batch}
+
+    return JSONResponse(state.once(_checked_name(known), act), headers=NOT_KEPT)
 
 
 def undo(study: Study, told: dict[str, Any]) -> Response:
     """Take back the latest batch of a person."""
-    who = _checked_keys(told, needed=("who",))["who"]
+    known = _checked_keys(told, needed=("who",), known=("once",))
     desk_of(study)
-    decisions = desk_state_of(study).decisions
-    rows = decisions.undo(who)
-    return JSONResponse({"version": decisions.version, "rows": rows}, headers=NOT_KEPT)
+    state = desk_state_of(study)
+
+    def act() -> dict[str, Any]:
+        rows = state.decisions.undo(known["who"])
+        return {"version": state.decisions.version, "rows": rows}
+
+    return JSONResponse(state.once(_checked_name(known), act), headers=NOT_KEPT)
 
 
 QUESTIONS: dict[str, Callable[[Study, Request], Response]] = {
@@ -135,6 +145,16 @@ def _checked_keys(told: dict[str, Any], needed: Sequence[str], known: Sequence[s
             + f", found {found!r}. Send these."
         )
     return told
+
+
+def _checked_name(told: dict[str, Any]) -> str:
+    """What the browser calls a message, so that it can be sent twice and done once; empty where it has no name."""
+    name = told.get("once", "")
+    if not isinstance(name, str) or len(name) > LONGEST_NAME:
+        raise DecisionError(
+            f"once must be a text of at most {LONGEST_NAME} characters, found {_short(name)}. Change it."
+        )
+    return name
 
 
 def _short(value: Any) -> str:

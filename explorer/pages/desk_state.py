@@ -1,5 +1,8 @@
 """What people decided at the desk and how far they are, as the browser asks every second or two. No streamlit."""
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from functools import lru_cache
 from time import monotonic
 from typing import Any
@@ -16,7 +19,7 @@ from explorer.study.study import Study
 
 MANY = 100
 """Rows that share all opinions, from which on they are told together."""
-KEPT_NEWS, KEPT_PEOPLE = 4, 256
+KEPT_NEWS, KEPT_PEOPLE, KEPT_ANSWERS = 4, 256, 1000
 WRONG = ("relabel", "drop")
 """What says that a label was wrong."""
 FEWEST_FOUND, LEAST_COVERED = 5, 0.02
@@ -32,12 +35,39 @@ class DeskState:
         self.decisions = Decisions.open(study)
         self._study = study
         self._standing = Standing(study.n)
-        # By version: several who ask the same share the work, and what is asked again and again is asked once.
-        self._news = lru_cache(maxsize=KEPT_NEWS)(lambda version, since: self._make_news(since))
-        self._undoable = lru_cache(maxsize=KEPT_PEOPLE)(lambda version, who: self.decisions.undoable(who))
-        self._progress = lru_cache(maxsize=1)(lambda version: self._make_progress())
+        # By what is known: several who ask the same share the work, and what is asked again and again is asked once.
+        self._news = lru_cache(maxsize=KEPT_NEWS)(lambda known, since: self._make_news(since))
+        self._undoable = lru_cache(maxsize=KEPT_PEOPLE)(lambda known, who: self.decisions.undoable(who))
+        self._progress = lru_cache(maxsize=1)(lambda known: self._make_progress())
         self._known_left: dict[str, float] | None = None
-        self._left_version, self._left_again_at = 0, 0.0
+        self._left_of, self._left_again_at = (0, 0), 0.0
+        self._answers: dict[str, Future[dict[str, Any]]] = {}
+        self._answering = threading.Lock()
+
+    def once(self, name: str, act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Do what a message says, or answer as before when one of this name was done: its answer may have been lost.
+
+        Args:
+            name: of the message, which nobody else gives; empty for one that is done whenever it comes.
+            act: does it. What it raises is raised, and the message may come again.
+
+        Memory: the last KEPT_ANSWERS answers of this start of the app.
+        """
+        if not name:
+            return act()
+        with self._answering:
+            known = self._answers.get(name)
+            answer = self._answers.setdefault(name, Future())
+            if len(self._answers) > KEPT_ANSWERS:
+                del self._answers[next(iter(self._answers))]
+        if known is None:
+            try:
+                answer.set_result(act())
+            except BaseException as error:
+                with self._answering:
+                    self._answers.pop(name, None)
+                answer.set_exception(error)
+        return answer.result()
 
     def told(self, since: int, who: str) -> dict[str, Any]:
         """What is new after a version, whether a person can undo, and how far all are, as JSON can say it.
@@ -45,10 +75,11 @@ class DeskState:
         Cost: one short question to the file when nothing is new, otherwise in proportion to the rows that are.
         """
         version = self._standing.refresh(self.decisions)
+        known = (self._standing.beginnings, version)
         return {
-            **self._news(version, since),
-            "undoable": self._undoable(version, who),
-            "progress": self._progress(version) | {"left": self._left(version)},
+            **self._news(known, since),
+            "undoable": self._undoable(known, who),
+            "progress": self._progress(known) | {"left": self._left(known)},
         }
 
     def _make_news(self, since: int) -> dict[str, Any]:
@@ -100,7 +131,7 @@ class DeskState:
             "precision": wrong / clear if clear else None,
         }
 
-    def _left(self, version: int) -> dict[str, float] | None:
+    def _left(self, known: tuple[int, int]) -> dict[str, float] | None:
         """How many wrong labels are expected among the rest, and the share found so far; None where nobody can tell.
 
         At a million samples this takes a good part of a second, and decisions come by the second: so the answer may be
@@ -108,8 +139,8 @@ class DeskState:
         """
         planted = self._study.notes("statistics").get("planted")
         now = monotonic()
-        if planted and version != self._left_version and now >= self._left_again_at:
-            self._left_version, self._known_left = version, self._make_left(planted["suspicion"])
+        if planted and known != self._left_of and now >= self._left_again_at:
+            self._left_of, self._known_left = known, self._make_left(planted["suspicion"])
             self._left_again_at = now + LEFT_PATIENCE * (monotonic() - now)
         return self._known_left
 

@@ -39,7 +39,7 @@ PICTURES = 12
 COMPARED = 64
 """Similarities inside a group are compared between its first so many samples."""
 ODD = "its label is not the group's most frequent one"
-FAR = "its target is farther from the group's median than tolerated"
+FAR = "its target is farther from the group's median than half of what is tolerated"
 
 
 def show(study: Study) -> None:

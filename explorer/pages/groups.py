@@ -66,11 +66,14 @@ def odd_ones(rows: np.ndarray, given: np.ndarray, tolerance: float) -> np.ndarra
 
     Returns:
         [m] bool: whose label is not the group's most frequent one (of equally frequent ones the smallest), or whose
-        target is farther than tolerated from the group's median.
+        target is farther from the group's median than half of what is tolerated, in an output whose targets lie farther
+        apart than tolerated. So somebody stands out in each group in conflict, and nobody in any other.
     """
     values = given[rows]
     if given.ndim > 1:
-        return np.nan_to_num(_distances(values)) > tolerance
+        values = values[:, np.isfinite(values).any(axis=0)]
+        values = values[:, np.nanmax(values, axis=0) - np.nanmin(values, axis=0) > tolerance]
+        return (np.abs(values - np.nanmedian(values, axis=0)) > tolerance / 2).any(axis=1)
     known = values[values >= 0]
     return (values >= 0) & (values != np.bincount(known).argmax()) if len(known) else np.zeros(len(rows), dtype=bool)
 

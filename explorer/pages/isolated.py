@@ -157,7 +157,8 @@ def _show_place(study: Study, nearest: np.ndarray, shown: np.ndarray) -> None:
 def _show_counts(study: Study, order: np.ndarray, rows: np.ndarray, nearest: np.ndarray) -> None:
     ranked = int(np.isfinite(nearest).sum())
     passing = f", of which {len(rows):,} pass the filter" if len(rows) < len(order) else ""
-    words = [f"**The {len(order):,} most isolated** of {ranked:,} samples{passing}, most isolated first."]
+    listed = f"**The {len(order):,} most isolated** of {ranked:,}" if len(order) < ranked else f"**All {ranked:,}**"
+    words = [f"{listed} samples{passing}, most isolated first."]
     both = _doubted(study, study.version, order)
     if both is not None:
         count, found, chance = both

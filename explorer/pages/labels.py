@@ -97,7 +97,8 @@ def _data(study: Study) -> dict[str, Any]:
 
 def _class_in(chosen: Filter, column: str) -> int | None:
     condition = chosen.on(column)
-    return int(condition.value) if isinstance(condition, Equals) and condition.value.isdigit() else None
+    is_class = isinstance(condition, Equals) and condition.value.isascii() and condition.value.isdigit()
+    return int(condition.value) if is_class and len(condition.value) < 16 else None
 
 
 def _choose_pair() -> None:

@@ -81,8 +81,8 @@ def _label_reasons(study: Study, sample: pd.Series) -> list[str]:
     others = sample.get("neighbor_disagreement", 0.0)
     if suggested is not None:
         support = sample.get("suggested_probability", np.nan)
-        share = f" with {100 * support:.0f} % of their evidence" if np.isfinite(support) else ""
-        found.append(f"The neighbors speak for {class_name(study, suggested)}{share}.")
+        chance = f", with a chance of {_percent(support)}" if np.isfinite(support) else ""
+        found.append(f"All other samples speak for {class_name(study, suggested)}{chance}.")
     if others > 0:
         found.append(f"Of the nearest neighbors, {100 * others:.0f} % have another label.")
     if answer is not None:
@@ -94,6 +94,11 @@ def _label_reasons(study: Study, sample: pd.Series) -> list[str]:
         words = "less than 0.1 %" if probability < 0.001 else f"{100 * probability:.1f} %"
         found.append(f"It gives {given} a probability of {words}.")
     return found
+
+
+def _percent(share: float) -> str:
+    """A share in whole percent; one that is nearly whole is not written as the whole, as on the card."""
+    return "over 99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
 
 
 def _target_reasons(study: Study, sample: pd.Series, row: int) -> list[str]:
@@ -132,7 +137,7 @@ def _has_contradicting_twin(study: Study) -> np.ndarray:
 
 REASONS = {
     "neighbors": Reason(
-        "Neighbors say otherwise",
+        "Other samples say otherwise",
         "All other samples, seen by the network, speak for another class than the given one.",
         ("label", "suggested_label"),
         lambda study: differs(study, "suggested_label"),

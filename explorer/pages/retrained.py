@@ -28,8 +28,8 @@ PARTS = {
 """The parts of a comparison in words; by the given labels unless they say otherwise."""
 NETWORKS = {
     "own": "this study's network",
-    "control": "trained again, labels as given",
-    "retrained": "trained again, labels after decisions",
+    "control": "trained again, as given",
+    "retrained": "trained again, after decisions",
 }
 
 
@@ -144,7 +144,7 @@ def _show_latest(study: Study, records: list[Retraining]) -> None:
     )
     st.caption(_facts_in_words(study, made))
     if len(records) > 1:
-        with st.expander(f"All {len(records)} trainings"):
+        with st.expander(f"The latest {len(records)} trainings"):
             st.dataframe(
                 records_table(records), hide_index=True, width="stretch", alt="All trainings, the latest first"
             )
@@ -155,7 +155,7 @@ def records_table(records: Sequence[Retraining]) -> pd.DataFrame:
     lines = [
         {
             "When (UTC)": _time(made),
-            "Labels changed": made.labels["relabeled"],
+            "Changed": made.labels["relabeled"],
             "Dropped": made.labels["dropped"],
             "Seed": made.seed,
             "Held out": made.comparisons[0].samples,
@@ -187,10 +187,10 @@ def _discordant_words(one: Comparison) -> str:
 def _facts_in_words(study: Study, made: Retraining) -> str:
     labels = made.labels
     held_out = labels["held_out_relabeled"] + labels["held_out_dropped"]
+    changed, dropped = _counted(labels["relabeled"], given_word(study)), _counted(labels["dropped"], "sample")
     words = [
-        f"{_counted(labels['relabeled'], 'label')} changed and {_counted(labels['dropped'], 'sample')} dropped, "
-        f"{held_out:,} of them held out; seed {made.seed}, {made.recipe['epochs']} epochs, {made.seconds:,.0f} s for "
-        f"both, {_time(made)} UTC. "
+        f"{changed} changed and {dropped} dropped, {held_out:,} of them held out; seed {made.seed}, "
+        f"{made.recipe['epochs']} epochs, {made.seconds:,.0f} s for both, {_time(made)} UTC. "
         f"Weights in {plain(f'`{made.weights}`')}.",
         "The interval is about which samples were held out. Another seed would move both networks too: repeat with "
         "several before you rely on a small difference.",
@@ -217,7 +217,7 @@ def _show_training(study: Study, has_records: bool) -> None:
     decided, changed, dropped = decision_counts(study)
     trouble = obstacle(study)
     st.markdown(
-        f"Decided about **{_counted(decided, 'sample')}**: **{_counted(changed, 'label')}** changed, "
+        f"Decided about **{_counted(decided, 'sample')}**: **{_counted(changed, given_word(study))}** changed, "
         f"**{_counted(dropped, 'sample')}** dropped."
         if decided
         else "Nobody has decided about a sample yet."

@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from shlex import quote
 
+import numpy as np
+
 from explorer.pages.building import REPOSITORY, Progress
 from explorer.study.decision import now_in_utc
 from explorer.study.decisions import Decisions
@@ -79,7 +81,8 @@ def decision_counts(study: Study) -> tuple[int, int, int]:
     decisions = Decisions.open(study)
     standing = decisions.current()
     cleaned = cleaned_labels(decisions.given, standing)
-    changed = (cleaned.values != decisions.given.values).reshape(len(cleaned.keep), -1).any(1) & cleaned.keep
+    differs = (cleaned.values != decisions.given.values) & ~np.isnan(cleaned.values)  # nan: no target, as before
+    changed = differs.reshape(len(cleaned.keep), -1).any(1) & cleaned.keep
     return len({one.row for one in standing}), int(changed.sum()), int((~cleaned.keep).sum())
 
 

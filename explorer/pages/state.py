@@ -247,6 +247,7 @@ def _mask(_study: Study, version: str, text: str) -> np.ndarray:
 
 
 def _in_words(study: Study, condition: Condition) -> str:
-    if isinstance(condition, Equals) and condition.value.isdigit() and condition.column in study.samples:
+    is_number = isinstance(condition, Equals) and condition.value.isascii() and condition.value.isdigit()
+    if is_number and len(condition.value) < 16 and condition.column in study.samples:
         return replace(condition, value=write_value(study, condition.column, int(condition.value))).in_words()
     return condition.in_words()

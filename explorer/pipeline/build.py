@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 
-from explorer.errors import ExplorerError, SettingsError, StudyMismatch
+from explorer.errors import EngineError, ExplorerError, SettingsError, StudyMismatch
+from explorer.features.memory import is_out_of_memory
 from explorer.pipeline.engines import Engine, engine_named
 from explorer.pipeline.exact import exact_similarity, layer_shares, similarity_gradient
 from explorer.pipeline.features import measure_fidelity, write_features, write_projection
@@ -148,11 +149,25 @@ def _run_missing(
             continue
         meter = Meter(watchers, step.name, number, len(STEPS), writer.manifest.subject["samples"])
         part = _part_of(writer, step, keys[step.name])
-        outcome = step.run(Work(subject, settings, Study.open(writer.folder), part, engine, meter))
+        outcome = _run(step, Work(subject, settings, Study.open(writer.folder), part, engine, meter))
         done = StepRecord(keys[step.name], meter.seconds, peak_memory_bytes(), outcome.notes, outcome.warnings)
         writer.commit(step.name, done, step.makes, followers=followers_of(step.name), settings=kept, **outcome.facts)
         meter.finish()
     writer.drop_parts()
+
+
+def _run(step: Step, work: Work) -> Outcome:
+    try:
+        return step.run(work)
+    except ExplorerError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise EngineError(
+                f"memory must suffice for the step {step.name}, found that it does not ({error}). Close other programs "
+                "or measure fewer samples with --limit; what is done is kept."
+            ) from error
+        raise
 
 
 @contextmanager

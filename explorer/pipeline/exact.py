@@ -1,7 +1,10 @@
 """Questions to a finished study that need its network again: what full gradients say, and fidelity on more rows."""
 
+import shlex
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -38,7 +41,23 @@ def measured_subject(study: Study) -> Subject:
             "Build from a function with `python -m explorer build path/to/file.py:function`, or ask the study that "
             "explorer.build returned."
         )
+    _check_reference(study, reference)
     return _loaded(_Wanted(reference, study.subject["fingerprint"], study))
+
+
+def _check_reference(study: Study, reference: str) -> None:
+    """A build writes down where the user's own file lies; a stranger's study could name one that came with it."""
+    folder, words = study.path.resolve(), [reference]
+    if "--model" in reference:
+        with suppress(ValueError):  # what cannot be read is refused when it is loaded
+            words = [word.removeprefix("--model=") for word in shlex.split(reference)]
+    for file in (Path(word.rpartition(":")[0]) for word in words):
+        if file.suffix == ".py" and (not file.is_absolute() or folder in (file, *file.resolve().parents)):
+            raise StudyError(
+                f'study "{study.name}" names {file} to load its network, expected an absolute path outside of the '
+                "study: a file that came with a study may be a stranger's code, and was not run. Build the study again "
+                "from a file that you trust."
+            )
 
 
 @lru_cache(maxsize=KEPT)

@@ -6,8 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from explorer.features import Measurer, Projection, calibrate, fidelity_report, with_unseen
+from explorer.features.calibration import MOST_AT_ONCE
+from explorer.features.memory import in_smaller_batches
+from explorer.features.shards import ShardFeatures
 from explorer.pipeline.work import Outcome, Work
 from explorer.records import Settings
+from explorer.study.saving import save_array
 from explorer.study.steps import written_folder
 from explorer.study.study import Study
 from explorer.subjects import Subject
@@ -20,8 +24,8 @@ LISTED_ROWS = 1000
 
 def write_projection(work: Work) -> Outcome:
     """Fit the projection to the subject and write it; its coverage goes into the manifest."""
-    fitted = calibrate(work.subject, work.settings)
-    projection = with_unseen(work.subject, fitted, work.settings)
+    fitted = work.in_memory(lambda settings: calibrate(work.subject, settings))
+    projection = work.in_memory(lambda settings: with_unseen(work.subject, fitted, settings))
     projection.save(work.part / PROJECTION)
     notes = {
         "outputs": projection.outputs,
@@ -40,7 +44,7 @@ def write_features(work: Work) -> Outcome:
     missing = [shard for shard in shards if not shard[0].exists()]
     done = work.n - sum(len(rows) for _, rows in missing)
     work.meter.resume(done)
-    for measured in work.run(lambda shard: _measure_shard(measurer, *shard), missing):
+    for measured in work.run(lambda shard: _measure_shard(work, measurer, *shard), missing):
         done += measured
         work.meter.advance(done)
     valid = np.concatenate([np.load(folder / "valid.npy", allow_pickle=False) for folder, _ in shards])
@@ -52,7 +56,8 @@ def measure_fidelity(work: Work) -> Outcome:
     projection = stored_projection(work.study)
     # Exact similarities of c outputs take c^2 times the arithmetic; half the rows are a quarter of the pairs.
     rows = FIDELITY_ROWS if projection.outputs == 1 else FIDELITY_ROWS // 2
-    return Outcome(facts={"fidelity": told_fidelity(work.subject, projection, work.settings, rows)})
+    report = work.in_memory(lambda settings: told_fidelity(work.subject, projection, settings, rows))
+    return Outcome(facts={"fidelity": report})
 
 
 def told_fidelity(
@@ -68,11 +73,15 @@ def stored_projection(study: Study) -> Projection:
     return Projection.load(study.file(f"projection/{PROJECTION}"))
 
 
-def _measure_shard(measurer: Measurer, folder: Path, rows: np.ndarray) -> int:
-    features = measurer.measure(rows)
+def _measure_shard(work: Work, measurer: Measurer, folder: Path, rows: np.ndarray) -> int:
+    def measure(size: int | None) -> ShardFeatures:
+        measurer.batch_size = size  # a batch that suited one shard is tried first on the next
+        return measurer.measure(rows)
+
+    features = in_smaller_batches(measure, measurer.batch_size, min(len(rows), MOST_AT_ONCE), work.meter.say)
     with written_folder(folder) as part:
         for name, array in asdict(features).items():
-            np.save(part / f"{name}.npy", array)
+            save_array(part / f"{name}.npy", array)
     return len(rows)
 
 

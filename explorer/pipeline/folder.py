@@ -23,7 +23,8 @@ OWN_NAMES = {name + ending for name in (manifest.NAME, progress.NAME, lock.NAME)
 def opened_folder(folder: Path, new_manifest: Callable[[], Manifest]) -> Iterator[StudyWriter]:
     """A study folder to write into, held alone; made when there is none.
 
-    When the block ends because the subject or the settings cannot be used, a folder that was made here is gone again.
+    When the block ends because the subject or the settings cannot be used, a folder that was made here is gone again,
+    unless a step was finished in it: then the build can go on once the reason is mended.
 
     Args:
         folder: an existing study, an empty folder, or a place where one can be made.
@@ -36,14 +37,16 @@ def opened_folder(folder: Path, new_manifest: Callable[[], Manifest]) -> Iterato
     is_new = not (folder / manifest.NAME).exists()
     first = new_manifest() if is_new else read_manifest(folder)
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    writer: StudyWriter | None = None
     with _explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with lock.locked(folder):
                 is_new = not (folder / manifest.NAME).exists()  # another build may have begun it meanwhile
-                yield StudyWriter.create(folder, first) if is_new else StudyWriter.resume(folder)
+                writer = StudyWriter.create(folder, first) if is_new else StudyWriter.resume(folder)
+                yield writer
         except ExplorerError:
-            if is_new:
+            if is_new and not (writer and writer.manifest.steps):
                 _undo(folder, missing)
             raise
 

@@ -16,6 +16,7 @@ from explorer.similarity import (
     unit_rows,
 )
 from explorer.similarity.neighbors import Estimate
+from explorer.study.saving import save_array
 from explorer.study.study import KINDS, SOURCES, Study
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def write_neighbors(work: Work) -> Outcome:
 def write_layout(work: Work) -> Outcome:
     """Write `coordinates`, [n, 2] float32; nan for samples without neighbors."""
     start = stored_principal_coordinates(partial(work.study.rows, "units"), work.n, _width(work.study, "network"))
-    np.save(work.part / "coordinates.npy", lay_out(network_neighbors(work.study), work.settings.seed, start=start))
+    save_array(work.part / "coordinates.npy", lay_out(network_neighbors(work.study), work.settings.seed, start=start))
     return Outcome()
 
 
@@ -66,8 +67,8 @@ def _write_kind(work: Work, number: int, kind: str, k: int) -> dict[str, Any]:
     )
     folder = work.part / kind
     folder.mkdir()
-    np.save(folder / "indices.npy", neighbors.indices)
-    np.save(folder / "similarities.npy", neighbors.similarities)
+    save_array(folder / "indices.npy", neighbors.indices)
+    save_array(folder / "similarities.npy", neighbors.similarities)
     return facts
 
 
@@ -80,7 +81,10 @@ def _estimate(study: Study) -> Estimate:
 def _write_index(path: Path, index: "faiss.Index") -> None:
     import faiss
 
-    faiss.write_index(index, str(path))
+    try:
+        faiss.write_index(index, str(path))
+    except RuntimeError as error:
+        raise OSError(f"{path} could not be written ({error})") from error
 
 
 def _width(study: Study, kind: str) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 
 from explorer.pipeline.sheets import write_sheets
 from explorer.pipeline.work import Outcome, Work
+from explorer.study.saving import written_array
 
 STORED_VALUES = 4096
 """At most so many values of an input are kept; larger ones are made smaller first."""
@@ -18,11 +19,10 @@ def write_previews(work: Work) -> Outcome:
     shape = work.subject.inputs([0]).shape[1:]
     reduction = told_reduction(shape)
     width = reduced(np.zeros((1, *shape), dtype=np.float32), reduction).shape[1]
-    stored = np.lib.format.open_memmap(work.part / "inputs.npy", "w+", np.float32, (work.n, width))
-    for start in range(0, work.n, BATCH_ROWS):
-        rows = np.arange(start, min(start + BATCH_ROWS, work.n))
-        stored[rows] = reduced(work.subject.inputs(rows).numpy(), reduction)
-    stored.flush()
+    with written_array(work.part / "inputs.npy", (work.n, width), np.float32) as append:
+        for start in range(0, work.n, BATCH_ROWS):
+            rows = np.arange(start, min(start + BATCH_ROWS, work.n))
+            append(reduced(work.subject.inputs(rows).numpy(), reduction))
     sheets = write_sheets(work.part, _thumbnails(work), work.n)
     return Outcome({"sheets": sheets, "inputs": {"shape": list(shape), **reduction}})
 

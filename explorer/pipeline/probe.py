@@ -117,7 +117,7 @@ def probe(
             for start in range(0, len(wanted), PROBED)
             for one in prober.probe(wanted[start : start + PROBED], None if labels is None else labels[start:])
         ]
-    except (RuntimeError, IndexError, ValueError) as error:
+    except (RuntimeError, LookupError, ValueError, TypeError, AssertionError, ArithmeticError) as error:
         if isinstance(error, ExplorerError):
             raise
         raise EngineError(

@@ -36,6 +36,8 @@ class Advance:
     """What was done before this run."""
     is_finished: bool = False
     """Whether the step is complete and part of the study."""
+    note: str = ""
+    """What happened just now, in a sentence; empty when there is nothing to say."""
 
     @property
     def per_second(self) -> float:
@@ -78,8 +80,12 @@ class Meter:
         """The step is complete and part of the study."""
         self._tell(done=self._now.total, is_finished=True)
 
-    def _tell(self, **changes: Any) -> None:
-        self._now = replace(self._now, seconds=self.seconds, **changes)
+    def say(self, note: str) -> None:
+        """Something happened that whoever waits should know."""
+        self._tell(note=note)
+
+    def _tell(self, note: str = "", **changes: Any) -> None:
+        self._now = replace(self._now, seconds=self.seconds, note=note, **changes)
         for watcher in self._watchers:
             watcher(self._now)
 
@@ -108,8 +114,8 @@ class ProgressFile:
         is_new_step = self._last.get("step") != advance.step
         self._last = {"unit": "samples", **{name: getattr(advance, name) for name in names}}
         # A step that says nothing until it is done would otherwise be shown as the one before it.
-        if is_new_step or time.monotonic() - self._written_at >= SECONDS_BETWEEN_UPDATES:
-            self._write("running", "")
+        if is_new_step or advance.note or time.monotonic() - self._written_at >= SECONDS_BETWEEN_UPDATES:
+            self._write("running", advance.note)
 
     def stop(self, state: Literal["failed", "interrupted"], message: str) -> None:
         """Leave word of why the build ended before its time."""
@@ -137,7 +143,9 @@ class ProgressPrinter:
 
     def __call__(self, advance: Advance) -> None:
         """Show an advance."""
-        if advance.is_finished:
+        if advance.note:
+            self._say(f"{_head(advance)} {advance.note}", end="\n")
+        elif advance.is_finished:
             self._say(_finished_line(advance), end="\n")
         elif self._is_terminal and time.monotonic() - self._drawn_at >= SECONDS_BETWEEN_UPDATES:
             self._say(_bar(advance), end="")

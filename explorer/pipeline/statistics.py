@@ -18,6 +18,7 @@ from explorer.pipeline.features import stored_projection
 from explorer.pipeline.neighbors import network_neighbors
 from explorer.pipeline.work import Outcome, Work
 from explorer.similarity import inverse_square_root
+from explorer.study.saving import save_array
 
 
 def write_statistics(work: Work) -> Outcome:
@@ -25,16 +26,18 @@ def write_statistics(work: Work) -> Outcome:
     study = work.study
     answers = Answers.of(work.subject, study.rows("outputs"), study.rows("valid"))
     neighbors = network_neighbors(study)
-    columns = {**answer_columns(answers), **density_columns(study), **doubt_columns(study, answers, neighbors)}
+    doubts, planted = doubt_columns(study, answers, neighbors)
+    columns = {**answer_columns(answers), **density_columns(study), **doubts}
     counted, columns = _counted_exactly(work, columns) if work.settings.exact_density else ({}, columns)
     averaged, facts = averaging_columns(study, stored_projection(study), answers, work.meter.advance)
     for name, values in {**columns, **averaged}.items():
-        np.save(work.part / f"{name}.npy", values)
+        save_array(work.part / f"{name}.npy", values)
     floored, counting = _floored_samples(work), density_facts(study)
     notes = {
         **facts,
         **counted,
         **counting,
+        **planted,
         "threshold": HARD_THRESHOLD,
         "label_neighbors": int(neighbors.indices.shape[1]),
         "floored_gram_samples": floored,
@@ -49,7 +52,9 @@ def _counted_exactly(
     study, rows = work.study, np.flatnonzero(work.study.rows("valid"))
     exact = np.full(work.n, np.nan, dtype=np.float32)
     grams = study.rows("grams", rows)
-    exact[rows] = exact_soft_density(work.subject, stored_projection(study), rows, work.settings, grams)
+    exact[rows] = work.in_memory(
+        lambda settings: exact_soft_density(work.subject, stored_projection(study), rows, settings, grams)
+    )
     agreement = rank_correlation(columns["soft_density"][rows], exact[rows])
     facts = {"exact_density": True, "soft_density_spearman": agreement if np.isfinite(agreement) else None}
     return facts, {**columns, "soft_density": exact, "soft_density_share": exact / work.n}

@@ -1,16 +1,21 @@
 """What a step gets to work with, and what it hands back."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from explorer.features.calibration import MOST_AT_ONCE
+from explorer.features.memory import in_smaller_batches
 from explorer.pipeline.engines import Engine
 from explorer.pipeline.progress import Meter
 from explorer.records import Settings
 from explorer.study.study import Study
 from explorer.subjects import Subject
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,19 @@ class Work:
         """The row numbers of each shard."""
         size = self.settings.shard_size
         return [np.arange(start, min(start + size, self.n)) for start in range(0, self.n, size)]
+
+    def in_memory(self, action: Callable[[Settings], Result]) -> Result:
+        """Do something that runs the network in batches, with smaller ones while memory does not suffice.
+
+        Args:
+            action: called with the settings, or with those of a smaller batch size.
+        """
+        return in_smaller_batches(
+            lambda size: action(replace(self.settings, batch_size=size)),
+            self.settings.batch_size,
+            MOST_AT_ONCE,
+            self.meter.say,
+        )
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What a file of a study must be: its size, its checksum and, for an array, its shape and dtype."""
 
 import hashlib
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -70,12 +71,20 @@ def open_array(path: Path, entry: Entry) -> np.ndarray:
     Raises:
         StudyMismatch: the file is damaged, or its header says another shape or dtype than the entry.
     """
+    state = path.stat() if path.is_file() else None
     verify(path, entry)
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
+    except (ValueError, OSError, EOFError, OverflowError, TypeError) as error:
         raise StudyMismatch(f"it is not an array that can be read ({error})") from error
+    if _is_other(state, path.stat()):
+        raise StudyMismatch("it was replaced while it was read")
     if (tuple(array.shape), array.dtype.str) != (entry.shape, entry.dtype):
         expected, found = f"{list(entry.shape or ())} {entry.dtype}", f"{list(array.shape)} {array.dtype.str}"
         raise StudyMismatch(f"expected an array {expected}, found {found}")
     return array
+
+
+def _is_other(before: os.stat_result, after: os.stat_result) -> bool:
+    names = ("st_ino", "st_dev", "st_size", "st_mtime_ns")
+    return any(getattr(before, name) != getattr(after, name) for name in names)

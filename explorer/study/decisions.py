@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import fields, replace
 from itertools import groupby
 from operator import attrgetter, itemgetter
@@ -256,21 +256,18 @@ class Decisions:
         table = pd.DataFrame(lines, columns=list(columns), dtype=object)
         return table.astype({name: types.get(name, "str") for name in columns})
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection | None]:
-        with reading(self.path, self._fingerprint) as connection:
-            self._check(connection)
-            yield connection
+    def _reading(self) -> AbstractContextManager[sqlite3.Connection | None]:
+        return self._checked(reading(self.path, self._fingerprint))
+
+    def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        return self._checked(writing(self.path, self._fingerprint))
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with writing(self.path, self._fingerprint) as connection:
-            self._check(connection)
+    def _checked(self, opened: AbstractContextManager) -> Iterator[sqlite3.Connection | None]:
+        with opened as connection:
+            if connection:
+                self._known = checked_lines(connection, self.path, self.given, self._known)
             yield connection
-
-    def _check(self, connection: sqlite3.Connection | None) -> None:
-        if connection:
-            self._known = checked_lines(connection, self.path, self.given, self._known)
 
 
 _shared = attrgetter(*Opinion._fields)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from explorer.errors import DecisionError
+from explorer.errors import DecisionError, StudyError
 
 if TYPE_CHECKING:
     from explorer.study.study import Study
@@ -46,8 +46,11 @@ class GivenLabels:
 
         Raises:
             StepMissing: the samples table is not made yet.
+            StudyError: it has neither labels nor targets.
         """
         samples = study.samples
+        if not study.columns_of("label" if study.task == "classification" else "target"):
+            raise StudyError(f'study "{study.name}" has no labels or targets, expected some to decide about.')
         if study.task == "classification":
             classes = len(study.class_names or ()) or max(2, study.subject["outputs"])
             return cls(samples["label"].to_numpy(), classes, study.class_names)

@@ -181,7 +181,8 @@ def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
     made = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     if not {_one_line(statement) for (statement,) in made} <= own:
         raise StudyMismatch(
-            f"expected decisions about labels in {path}, found a database of something else. Move it away to begin anew."
+            f"expected decisions about labels in {path}, found a file that is damaged or something else. "
+            "Move it away to begin anew."
         )
 
 
@@ -210,7 +211,8 @@ def _statements(script: str) -> Iterator[str]:
 def _in_words(path: Path) -> Iterator[None]:
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise StudyMismatch(
-            f"expected decisions about labels in {path}, found a link or no file at all. Put the file itself in its place."
+            f"expected decisions about labels in {path}, found a link, or no file at all. "
+            "Put the file itself in its place."
         )
     try:
         yield

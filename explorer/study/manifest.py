@@ -6,18 +6,29 @@ says is an error. A checksum over its own text closes the circle.
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, field, fields, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from explorer.errors import SettingsError, StudyMismatch, StudyNotFound
-from explorer.records import Settings
+from explorer.records import LIMIT, Settings
 from explorer.study.checksums import Entry
+from explorer.study.expected import check_arrays, check_notes
 from explorer.study.steps import STEP_NAMES, step_of
 
 FORMAT = 1
 NAME = "manifest.json"
 BLANK_CHECKSUM = "0" * 64
+MOST_BYTES = 2**28
+"""A study of a hundred million samples has a manifest smaller than this."""
+FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*){0,3}")
+"""Letters and digits in at most four parts, none of which is hidden or leads elsewhere."""
+CHECKSUM = re.compile(r"[0-9a-f]{64}")
+TASKS = ("classification", "regression")
 
 OPTIONAL_TEXT, OPTIONAL_LIST = (str, type(None)), (list, type(None))
 SUBJECT_FIELDS: dict[str, Any] = {
@@ -144,14 +155,19 @@ class Manifest:
             )
         _require(values, MANIFEST_FIELDS, NAME)
         _check_seal(content, values["checksum"])
-        _require(values["subject"], SUBJECT_FIELDS, "subject")
-        return cls(
+        _check_subject(values["subject"])
+        _check_facts(values)
+        read = cls(
             **{key: values[key] for key in ("name", "created_at", "subject", "versions", "fidelity", "coverage")},
             settings=_settings(values["settings"]),
-            steps={name: StepRecord(**_require(one, STEP_FIELDS, name)) for name, one in values["steps"].items()},
+            steps={name: _step(name, one) for name, one in values["steps"].items()},
             arrays={name: _array(name, one) for name, one in values["arrays"].items()},
-            files={name: Entry(**_require(one, FILE_FIELDS, name)) for name, one in values["files"].items()},
+            files={name: _file(name, one) for name, one in values["files"].items()},
         )
+        check_arrays(read.arrays, read.subject["samples"])
+        for name, step in read.steps.items():
+            check_notes(name, step.notes, read.subject["samples"])
+        return read
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -173,15 +189,23 @@ def read_manifest(folder: Path) -> Manifest:
             "Name the folder that `python -m explorer build` wrote."
         )
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise StudyMismatch(f"expected at most {MOST_BYTES} bytes, found more: it is no manifest of a study.")
         return Manifest.from_json(path.read_bytes())
     except StudyMismatch as error:
         raise StudyMismatch(f"{path}: {error}") from error
+    except OSError as error:
+        raise StudyNotFound(
+            f"expected a study in {folder}, found a {NAME} that cannot be read ({error.strerror or error}). "
+            "Ask for the right to read it, or restore it from a copy."
+        ) from error
 
 
 def _parse(content: bytes) -> dict[str, Any]:
     try:
-        values = json.loads(content.decode(), parse_constant=_refuse_constant)
-    except ValueError as error:
+        values = json.loads(content.decode(), parse_constant=_refuse_constant, parse_float=_finite)
+        json.dumps(values, ensure_ascii=False).encode()  # halves of characters cannot be shown or written again
+    except (ValueError, RecursionError) as error:
         raise StudyMismatch(
             f"expected JSON, found text that cannot be read ({error}): it is damaged. Build the study again."
         ) from error
@@ -192,6 +216,13 @@ def _parse(content: bytes) -> dict[str, Any]:
 
 def _refuse_constant(word: str) -> float:
     raise ValueError(f"{word} is not a number in JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"{text} is too large")
+    return value
 
 
 def _check_seal(content: bytes, checksum: str) -> None:
@@ -220,8 +251,56 @@ def _settings(values: dict[str, Any]) -> Settings:
         raise StudyMismatch(f"its settings cannot be read ({error}). Build the study again.") from error
 
 
+def _check_subject(subject: Any) -> None:
+    _require(subject, SUBJECT_FIELDS, "subject")
+    for name, least in (("samples", 1), ("outputs", 1)):
+        if not least <= subject[name] < LIMIT:
+            raise StudyMismatch(f"subject: field {name} has the unexpected value {subject[name]}. Build it again.")
+    for name in ("class_names", "feature_names"):
+        if not all(isinstance(one, str) for one in subject[name] or ()):
+            raise StudyMismatch(f"subject: field {name} must hold texts, found others. Build it again.")
+    if subject["task"] not in TASKS:
+        raise StudyMismatch(f"subject: the task must be one of {', '.join(TASKS)}, found another. Build it again.")
+
+
+def _check_facts(values: dict[str, Any]) -> None:
+    texts = {"versions": values["versions"], "coverage": values["coverage"] or {}}
+    wrong = [name for name, facts in texts.items() if not all(isinstance(one, str) for one in facts.values())]
+    numbers = (values["fidelity"] or {}).values()
+    if not all(one is None or (isinstance(one, int | float) and not isinstance(one, bool)) for one in numbers):
+        wrong.append("fidelity")
+    if wrong:
+        raise StudyMismatch(f"its {wrong[0]} has an unexpected value. Build the study again.")
+
+
+def _step(name: str, values: Any) -> StepRecord:
+    record = StepRecord(**_require(values, STEP_FIELDS, name))
+    is_told = all(isinstance(line, str) for line in record.warnings)
+    if name not in STEP_NAMES or not is_told or record.seconds < 0 or record.peak_memory_bytes < 0:
+        raise StudyMismatch(f"expected steps with texts as warnings, found another in {name[:80]!r}. Build it again.")
+    return record
+
+
+def _file(name: str, values: Any, expected: dict[str, Any] = FILE_FIELDS) -> Entry:
+    values = _require(values, expected, name[:80])
+    if not (FILE_NAME.fullmatch(name) and len(name) < 200 and step_of(name) in STEP_NAMES):
+        raise StudyMismatch(f"expected names of files inside the study, found {name[:80]!r}. Build it again.")
+    if values["bytes"] < 0 or not CHECKSUM.fullmatch(values["sha256"]):
+        raise StudyMismatch(f"{name}: its size or checksum is none. Build it again.")
+    return Entry(**values)
+
+
 def _array(name: str, values: Any) -> Entry:
-    values = _require(values, ARRAY_FIELDS, name)
-    if not all(type(length) is int and length >= 0 for length in values["shape"]):
-        raise StudyMismatch(f"{name}: shape {values['shape']} is not a list of lengths. Build it again.")
-    return Entry(**{**values, "shape": tuple(values["shape"])})
+    entry = _file(name, values, ARRAY_FIELDS)
+    if not all(type(length) is int and length >= 0 for length in entry.shape):
+        raise StudyMismatch(f"{name}: shape {entry.shape} is not a list of lengths. Build it again.")
+    try:
+        kind = np.dtype(entry.dtype)
+    except (TypeError, ValueError) as error:
+        raise StudyMismatch(f"{name}: {entry.dtype[:80]!r} is no dtype. Build it again.") from error
+    if kind.hasobject or kind.names or prod(entry.shape) * kind.itemsize > entry.bytes:
+        raise StudyMismatch(
+            f"{name}: expected numbers that fill its {entry.bytes} bytes, found shape {entry.shape} of {kind}. "
+            "Build it again."
+        )
+    return replace(entry, shape=tuple(entry.shape))

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from explorer.errors import StudyMismatch
+
 SHEETS_IN_MEMORY = 8
 """Unpacked sheets that are kept, at most 12 MiB each."""
 
@@ -20,15 +22,29 @@ def place_on_sheet(row: int, sheets: dict[str, int]) -> tuple[int, int, int]:
     return number, place // sheets["columns"] * sheets["height"], place % sheets["columns"] * sheets["width"]
 
 
-@lru_cache(maxsize=SHEETS_IN_MEMORY)
-def unpacked(sheet: Path, version: str) -> np.ndarray:
+def unpacked(sheet: Path, version: str, sheets: dict[str, int]) -> np.ndarray:
     """The pixels of a sheet, [height, width, 3] uint8, read-only; the last few are kept.
 
     Args:
         sheet: path of the picture.
         version: of its study: a sheet that was made anew has another one.
+        sheets: as for place_on_sheet; a picture that is larger than it says is not unpacked.
+
+    Raises:
+        StudyMismatch: it is not a PNG of at most that size.
     """
-    with Image.open(sheet) as image:
-        pixels = np.array(image.convert("RGB"))
+    rows = -(-sheets["per_sheet"] // sheets["columns"])
+    return _unpacked(sheet, version, (sheets["width"] * sheets["columns"], sheets["height"] * rows))
+
+
+@lru_cache(maxsize=SHEETS_IN_MEMORY)
+def _unpacked(sheet: Path, version: str, most: tuple[int, int]) -> np.ndarray:
+    try:
+        with Image.open(sheet, formats=["PNG"]) as image:
+            if image.width > most[0] or image.height > most[1]:
+                raise StudyMismatch(f"{sheet}: expected at most {most} pixels, found {image.size}. Build it again.")
+            pixels = np.array(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise StudyMismatch(f"{sheet}: expected a PNG, found what cannot be read ({error}). Build it again.") from error
     pixels.flags.writeable = False
     return pixels

@@ -1,6 +1,7 @@
 """The arrays and files of a study: nothing is read that the manifest does not name, nothing trusted unverified."""
 
 import mmap
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -9,6 +10,7 @@ import numpy as np
 
 from explorer.errors import StepMissing, StudyError, StudyMismatch
 from explorer.study.checksums import Entry, open_array, verify
+from explorer.study.expected import check_indices
 from explorer.study.manifest import Manifest
 from explorer.study.steps import STEP_NAMES, step_of
 
@@ -31,17 +33,22 @@ class Shelf:
         """A stored array, memory-mapped and read-only."""
         if name not in self._arrays:
             entry, path = self._entry(name, self._manifest.arrays), self._folder / f"{name}.npy"
-            self._arrays[name] = self._trusted(path, lambda: open_array(path, entry))
+            self._arrays[name] = self._trusted(path, lambda: self._checked(name, open_array(path, entry)))
         return self._arrays[name]
 
     def file(self, name: str) -> Path:
         """Path of a stored file that is not an array."""
         path = self._folder / name
-        if name not in self._verified:
+        if name not in self._verified or not path.is_file():
             entry = self._entry(name, self._manifest.files)
             self._trusted(path, lambda: verify(path, entry))
             self._verified.add(name)
         return path
+
+    def read(self, name: str, read: Callable[[Path], Found]) -> Found:
+        """What a reader makes of a stored file; it raises StudyMismatch when it cannot."""
+        path = self.file(name)
+        return self._trusted(path, lambda: read(path))
 
     def shards(self, name: str) -> list[str]:
         """Names of the arrays that hold one kind of feature, shard after shard."""
@@ -92,18 +99,29 @@ class Shelf:
 
     def _trusted(self, path: Path, read: Callable[[], Found]) -> Found:
         try:
+            self._check_place(path)
             return read()
-        except StudyMismatch as error:
+        except (StudyMismatch, OSError) as error:
             step = step_of(path.relative_to(self._folder).as_posix())
             raise StudyMismatch(
                 f'study "{self._manifest.name}" is damaged at {path}: {error}. '
                 f"Run `{self._build} --redo {step}` to make it anew."
             ) from error
 
+    def _check_place(self, path: Path) -> None:
+        # A link could make a stranger's study show what else lies on this machine.
+        if path.exists() and path.resolve() != self._folder.resolve() / path.relative_to(self._folder):
+            raise StudyMismatch("expected a file in the folder of the study, found a link to another place")
+
+    def _checked(self, name: str, array: np.ndarray) -> np.ndarray:
+        check_indices(name, array, self._manifest.subject["samples"])
+        return array
+
     @property
     def _build(self) -> str:
         subject = self._manifest.subject
-        return f"python -m explorer build {subject['reference'] or subject['name']} --study {self._folder}"
+        words = (subject["reference"] or subject["name"], "--study", str(self._folder))
+        return f"python -m explorer build {shlex.join(words)}"
 
 
 def _release(array: np.ndarray) -> None:

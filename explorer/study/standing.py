@@ -44,11 +44,14 @@ class Standing:
         self._n = n
         self._reading = threading.Lock()  # whoever holds it alone adds opinions, and may take long
         self._lock = threading.Lock()
+        self.beginnings = 0
+        """Grows when the log is begun anew: the same version may then say something else."""
         self._forget()
 
     def _forget(self) -> None:
         with self._lock:
             self._version = 0
+            self.beginnings += 1
             self._opinions: list[tuple[Opinion, ...]] = [()]
             self._place = {(): 0}
             self._verdicts = [0]
@@ -67,6 +70,7 @@ class Standing:
         if version == self._version or not self._reading.acquire(timeout=PATIENCE_SECONDS):
             return self._version
         try:
+            version = decisions.version  # another thread may have taken over more since it was asked
             if version < self._version:
                 self._forget()
             if version > self._version:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from explorer.errors import ShapeError
+from explorer.errors import ShapeError, StudyMismatch
 from explorer.records import Neighbors, Settings, Unseen
 from explorer.study.exact import ExactQuestions, ExactSimilarity, LayerShares, Rows, SimilarityGradient
 from explorer.study.manifest import Manifest, read_manifest
 from explorer.study.pictures import place_on_sheet, unpacked
+from explorer.study.samples_table import read_samples
 from explorer.study.shelf import Shelf
 from explorer.study.steps import STEP_NAMES
 
@@ -134,7 +135,10 @@ class Study(ExactQuestions):
 
     @cached_property
     def _samples(self) -> pd.DataFrame:
-        return pd.read_parquet(self.file("samples.parquet"))
+        measured = [name.removeprefix("statistics/") for name in self.manifest.arrays if name.startswith("statistics/")]
+        measured = [name for name in measured if len(self.manifest.arrays[f"statistics/{name}"].shape) == 1]
+        classes = max(2, self.subject["outputs"], len(self.class_names or ())) if self.task == "classification" else 0
+        return self._shelf.read("samples.parquet", lambda path: read_samples(path, self.n, classes, measured))
 
     def columns_of(self, quantity: str) -> list[str]:
         """The columns of one quantity: itself, or one for each output of a regression, target_0, target_1 and so on."""
@@ -205,8 +209,9 @@ class Study(ExactQuestions):
         Returns:
             [len(rows), ...] a copy in memory; units are float32, however they are stored.
         """
+        names = ["previews/inputs"] if name == "inputs" else self._shelf.shards(name)
         wanted = np.arange(self.n) if rows is None else self._checked_rows(rows)
-        found = self._shelf.gather(["previews/inputs"] if name == "inputs" else self._shelf.shards(name), wanted)
+        found = self._shelf.gather(names, wanted)
         return found.astype(np.float32, copy=False) if name == "units" else found
 
     def array(self, name: str) -> np.ndarray:
@@ -242,7 +247,10 @@ class Study(ExactQuestions):
         """The small picture of one sample, [height, width, 3] uint8."""
         number, top, left = place_on_sheet(int(self._checked_rows([row])[0]), self.sheets)
         height, width = self.sheets["height"], self.sheets["width"]
-        return unpacked(self.sheet(number), self.version)[top : top + height, left : left + width]
+        picture = unpacked(self.sheet(number), self.version, self.sheets)[top : top + height, left : left + width]
+        if picture.shape[:2] != (height, width):
+            raise StudyMismatch(f'study "{self.name}" has no picture of sample {row} on its sheet. Build it again.')
+        return picture
 
     def _search(self, row: int, k: int, by: str) -> Neighbors:
         blocks = [np.arange(start, min(start + CHUNK_ROWS, self.n)) for start in range(0, self.n, CHUNK_ROWS)]

@@ -21,6 +21,8 @@ ENDINGS = (".csv", ".parquet")
 FORMULA = "=+-@\t\r"
 """A cell of text that begins with one of these is run by spreadsheets; in CSV it gets an apostrophe in front."""
 MARK = "'"
+MOST_BYTES = 2**32
+"""The most that a table may take once it is unpacked."""
 
 
 def save_table(table: pd.DataFrame, out: Path, texts: Sequence[str] = ()) -> None:
@@ -123,14 +125,23 @@ def _by_column(
 
 
 def _read_parquet(path: Path) -> tuple[list[str], Iterator[tuple[str, dict[str, str]]]]:
-    import pandas as pd
+    import pyarrow as pa
+    from pyarrow import parquet
 
     try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
+        with parquet.ParquetFile(path) as file:
+            about = file.metadata
+            size = sum(about.row_group(number).total_byte_size for number in range(about.num_row_groups))
+            if max(size, about.num_rows) > MOST_BYTES:
+                raise DecisionError(
+                    f"{path} may take {MOST_BYTES / 2**30:.0f} GiB, found {size / 2**30:.0f}. Split it."
+                )
+            # What the file says about pandas is left aside: only numbers, flags, times and texts can be decisions.
+            table = file.read().replace_schema_metadata(None).to_pandas()
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, pa.ArrowException) as error:
         raise DecisionError(f"expected a Parquet table at {path}, found what cannot be read ({error}).") from error
     columns = [str(name) for name in table]
-    lines = zip(*(map(_text, table[name].tolist()) for name in table), strict=True)
+    lines = zip(*(map(_text, values.tolist()) for _, values in table.items()), strict=True)
     cells = (dict(zip(columns, line, strict=True)) for line in lines)
     return columns, ((f"record {number}", found) for number, found in enumerate(cells, start=1))
 

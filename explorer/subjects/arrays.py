@@ -74,7 +74,8 @@ def _check_head(file: BinaryIO | io.BytesIO, size: int, name: str, kinds: str) -
             f"{name} holds Python objects, expected numbers: reading them could run a stranger's code. "
             "Save a plain array, for instance numpy.asarray(values, dtype=numpy.float32)."
         )
-    if dtype.kind not in kinds or dtype.names:
+    # Of more than 64 bits: torch has no such floats.
+    if dtype.kind not in kinds or dtype.names or (dtype.kind == "f" and dtype.itemsize > 8):
         raise SubjectError(f"{name} must hold numbers, found {dtype}. Save a plain array of numbers.")
     needed = dtype.itemsize * int(np.prod(shape, dtype=object))
     if needed < 0 or file.tell() + needed > size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from explorer.subjects.pictures import PictureRule, Source
 
 STATE, SPLITS, INFO = "state.json", "dataset_dict.json", "dataset_info.json"
+DICTIONARY_BATCH, RECORD_BATCH = 2, 3
+"""Kinds of messages in a stream of Arrow that have a body."""
 USUAL_LABELS = ("label", "labels", "target", "y")
 
 
@@ -85,6 +88,8 @@ def arrow_fields(
         )
     labels, class_names = coded_labels(answers, task, str(folder))
     named = features.get(target[0], {}).get("names") if len(target) == 1 and task != "regression" else None
+    if named is not None and not isinstance(named, list):
+        raise SubjectError(f"{folder} must list the names of its classes, found {named!r:.80}. Save it again.")
     return {**found, "labels": labels, "class_names": named or class_names, "split": split}
 
 
@@ -107,12 +112,46 @@ def _one_split(folder: Path) -> arrow.Table:
     for file in state["_data_files"]:
         # Mapped and not copied; written as a stream by save_to_disk.
         mapped = arrow.memory_map(str(_inside(folder, file["filename"])))
+        if any(
+            _is_compressed(message.metadata.to_pybytes()) for message in arrow.ipc.MessageReader.open_stream(mapped)
+        ):
+            raise SubjectError(
+                f"the files of a data set must not be compressed, as they could fill the memory, found that "
+                f"{file['filename']} in {folder} is. Save it again with save_to_disk."
+            )
+        mapped.seek(0)
         tables.append(arrow.ipc.open_stream(mapped).read_all())
-    return arrow.concat_tables(tables).replace_schema_metadata(None)
+    whole = arrow.concat_tables(tables).replace_schema_metadata(None)
+    # Places and lengths in a stranger's file may point beyond it.
+    whole.validate(full=True)
+    return whole
+
+
+def _is_compressed(head: bytes) -> bool:
+    """Whether the body of a message of Arrow has to be unpacked, by its head, a FlatBuffer (format/Message.fbs)."""
+
+    def field(table: int, number: int) -> int | None:
+        names = table - struct.unpack_from("<i", head, table)[0]
+        slot = 4 + 2 * number
+        is_there = slot < struct.unpack_from("<H", head, names)[0]
+        offset = struct.unpack_from("<H", head, names + slot)[0] if is_there else 0
+        return table + offset if offset else None
+
+    def follow(place: int) -> int:
+        return place + struct.unpack_from("<I", head, place)[0]
+
+    message = follow(0)
+    kind, batch = head[field(message, 1)], follow(field(message, 2))
+    if kind not in (DICTIONARY_BATCH, RECORD_BATCH):
+        return False
+    if kind == DICTIONARY_BATCH:
+        batch = follow(field(batch, 1))
+    return field(batch, 3) is not None
 
 
 def _features(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / INFO).read_text()).get("features") or {}
+    features = json.loads((folder / INFO).read_text()).get("features") or {}
+    return {name: one for name, one in features.items() if isinstance(one, dict)}
 
 
 def _inside(folder: Path, name: str) -> Path:
@@ -123,7 +162,7 @@ def _inside(folder: Path, name: str) -> Path:
 
 
 def _told_target(table: arrow.Table, features: dict[str, Any], folder: Path) -> tuple[str, ...]:
-    classes = [name for name, one in features.items() if isinstance(one, dict) and one.get("_type") == "ClassLabel"]
+    classes = [name for name, one in features.items() if one.get("_type") == "ClassLabel"]
     usual = [name for name in USUAL_LABELS if name in table.column_names]
     if len(classes) == 1 or usual:
         return (classes[0] if len(classes) == 1 else usual[0],)
@@ -133,7 +172,7 @@ def _told_target(table: arrow.Table, features: dict[str, Any], folder: Path) -> 
 
 
 def _is_picture(feature: Any) -> bool:
-    return isinstance(feature, dict) and feature.get("_type") == "Image"
+    return (feature or {}).get("_type") == "Image"
 
 
 def _is_list(kind: arrow.DataType) -> bool:
@@ -166,8 +205,14 @@ class _Pictures(Sequence):
 
 def _stacked(column: arrow.ChunkedArray, name: str, folder: Path) -> np.ndarray:
     try:
-        return np.array(column.to_pylist())
+        stacked = np.array(column.to_pylist())
     except ValueError as error:
         raise SubjectError(
             f"all rows of column {name!r} of {folder} must have one shape, found several. Pad or cut them."
         ) from error
+    if stacked.dtype.kind not in "biuf":
+        raise SubjectError(
+            f"column {name!r} of {folder} must hold lists of numbers, found others or gaps. Convert it, or leave it "
+            "out with --ignore."
+        )
+    return stacked

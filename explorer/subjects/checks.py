@@ -40,6 +40,7 @@ def check_subject(subject: Subject) -> None:
     _check_parameters(subject)
     _check_inputs(subject)
     _check_repeatable(subject)
+    _check_drawing(subject)
     _check_network(subject)
 
 
@@ -112,6 +113,8 @@ def _check_parameters(subject: Subject) -> None:
 
 def _check_inputs(subject: Subject) -> None:
     shape = subject.input_shape
+    if not all(shape):
+        raise SubjectError(f"inputs must hold numbers, found none in the shape {list(shape)}. Leave no axis empty.")
     for rows, inputs in input_batches(subject.dataset, survey_rows(len(subject))):
         if inputs.shape[1:] != shape:
             raise SubjectError(
@@ -134,6 +137,22 @@ def _check_repeatable(subject: Subject) -> None:
             f"the data set must give the same item every time, found two different ones for sample "
             f"{rows[int(differs.nonzero()[0])]}. Turn off augmentation and other random transforms."
         )
+
+
+def _check_drawing(subject: Subject) -> None:
+    """The subject's own functions draw every sample; one that raises would only do so once the study has begun."""
+    for name in ("picture", "words"):
+        draw = getattr(subject, name)
+        if draw is None:
+            continue
+        for row in _whole_rows(subject, READ_AGAIN):
+            try:
+                draw(subject.inputs([row])[0])
+            except Exception as error:
+                raise SubjectError(
+                    f"{name} must draw every sample, found {type(error).__name__}: {error} for sample {row}. Mend it, "
+                    "or leave it out."
+                ) from error
 
 
 def _check_network(subject: Subject) -> None:

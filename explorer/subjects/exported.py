@@ -31,6 +31,8 @@ SCALAR_OPERATORS = frozenset(
 )
 UNSAFE = frozenset({"from_file"})
 """Operators that reach beyond their arguments."""
+DISPATCHED = frozenset(torch._C._dispatch_get_all_op_names())
+"""Operators on tensors. The interpreter of TorchScript has others in the same place, such as one that saves a file."""
 CODE = frozenset({"as_custom_obj", "as_operator", "as_graph"})
 """Arguments that are objects, functions or graphs of their own."""
 SYMBOLS = frozenset(
@@ -143,7 +145,10 @@ def _is_operator(name: str) -> bool:
     found = OPERATOR.fullmatch(name)
     if found is None:
         return name in SCALAR_OPERATORS
-    packet = getattr(torch.ops.aten, found[1], None) if found[1] not in UNSAFE else None
+    name = f"aten::{found[1]}" if found[2] == "default" else f"aten::{found[1]}.{found[2]}"
+    if found[1] in UNSAFE or name not in DISPATCHED:
+        return False
+    packet = getattr(torch.ops.aten, found[1], None)
     is_packet = isinstance(packet, torch._ops.OpOverloadPacket)
     return is_packet and isinstance(getattr(packet, found[2], None), torch._ops.OpOverload)
 

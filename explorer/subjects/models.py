@@ -66,7 +66,7 @@ def _made(spec: str, weights: Path | None, facts: Mapping[str, int]) -> Any:
         return run_own(Path(place), function, lambda make: _called(make, function, facts))
     try:
         make = getattr(importlib.import_module(place), function, None)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SubjectError(
             f"the module {place} of the model {spec} could not be imported: {type(error).__name__}: {error}. "
             "Start where it can be found, or name a file: path/file.py:function."
@@ -77,7 +77,7 @@ def _made(spec: str, weights: Path | None, facts: Mapping[str, int]) -> Any:
         return _called(make, function, facts)
     except SubjectError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SubjectError(f"{spec} raised {type(error).__name__}: {error}. Mend it.") from error
 
 

@@ -15,12 +15,18 @@ from explorer.subjects.arrow_data import arrow_fields, is_saved_dataset
 from explorer.subjects.models import EXPORTED, make_model, resolved_model
 from explorer.subjects.picture_data import PictureData, Progress, listed_folder, listed_table, picture_fields
 from explorer.subjects.pictures import PictureRule
+from explorer.subjects.reading import count_samples
 from explorer.subjects.row_data import archive_fields, table_fields
 from explorer.subjects.subject import Subject
 from explorer.subjects.tables import SUFFIXES, TableRule, read_table
-from explorer.subjects.targets import coded_labels, numbered_classes
+from explorer.subjects.targets import coded_labels, numbered_classes, told_targets, told_task
 
 MANY, SWITCH = "many", "switch"
+FOR_ALL = ("data", "model", "weights", "name", "task")
+FOR_PICTURES = ("size", "channels", "mean", "std", "skip_broken")
+FOR_TABLES = ("categories", "missing", "standardize")
+MOST_CLASSES = 100_000
+"""A number beyond is hardly a class, and a network that tells so many apart would fill the memory."""
 
 
 def _option(takes: Any, default: Any = None) -> Any:
@@ -142,12 +148,19 @@ def own_subject(asked: Asked, progress: Progress | None = None) -> Subject:
 def _fields(asked: Asked) -> dict[str, Any]:
     data, suffix = asked.data, asked.data.suffix.lower()
     if data.is_dir():
-        return _saved(asked) if is_saved_dataset(data) else _folder(asked)
+        if is_saved_dataset(data):
+            _check_used(asked, "a saved data set", ("target", "ignore", *FOR_PICTURES, *FOR_TABLES))
+            return _saved(asked)
+        listed = ("labels", "target", "split") if asked.labels is not None else ()
+        _check_used(asked, f"a folder of pictures {'with' if listed else 'without'} --labels", (*listed, *FOR_PICTURES))
+        return _folder(asked)
     if not data.is_file():
         raise SubjectError(f"expected a folder or a file at {data}, found none. Check the path.")
     if suffix == ".npz":
+        _check_used(asked, "arrays in a .npz", ())
         return archive_fields(data, asked.task)
     if suffix in SUFFIXES:
+        _check_used(asked, "a table", ("target", "ignore", "split", *FOR_TABLES))
         rule, table = _table_rule(asked), read_table(data)
         return table_fields(
             table, str(data), rule, target=asked.target, ignore=asked.ignore, split=asked.split, task=asked.task
@@ -156,6 +169,13 @@ def _fields(asked: Asked) -> dict[str, Any]:
         f"data must be a folder of pictures, a saved data set, .npz, {', '.join(SUFFIXES)}, found {data.name!r}. "
         "Convert it, or write a function that returns a Subject."
     )
+
+
+def _check_used(asked: Asked, what: str, used: tuple[str, ...]) -> None:
+    """Refuse an option that would change nothing, since whoever gives it believes that it does."""
+    for one in fields(asked):
+        if one.name not in (*FOR_ALL, *used) and getattr(asked, one.name) != one.default:
+            raise SubjectError(f"{_flag(one.name)} is not for {what}, found it with {asked.data.name}. Leave it out.")
 
 
 def _folder(asked: Asked) -> dict[str, Any]:
@@ -201,11 +221,18 @@ def _table_rule(asked: Asked) -> TableRule:
 
 def _facts(found: dict[str, Any], task: str | None) -> dict[str, int]:
     """What a function may ask for when it makes the network."""
-    labels, dataset = np.asarray(found["labels"]), found["dataset"]
-    if labels.dtype.kind == "f" and task != "classification":
+    dataset, given = found["dataset"], np.asarray(found["labels"])
+    samples, task = count_samples(dataset), told_task(given, task)
+    labels = told_targets(given, task, samples)
+    if task == "regression":
         classes = 1 if labels.ndim == 1 else labels.shape[1]
     else:
         classes = len(found.get("class_names") or ()) or max(2, int(labels.max()) + 1)
+    if classes > max(MOST_CLASSES, samples):
+        raise SubjectError(
+            f"labels of {samples:,} samples may number {MOST_CLASSES:,} classes, found {classes:,}. Number them from "
+            "0, or add --task regression."
+        )
     if isinstance(dataset, PictureData):
         return {"classes": classes, "channels": dataset.rule.channels}
     item = dataset[0][0] if isinstance(dataset[0], tuple) else dataset[0]

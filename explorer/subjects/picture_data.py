@@ -14,6 +14,7 @@ from torch import Tensor
 
 from explorer.errors import SubjectError
 from explorer.subjects.pictures import PictureRule, Source, is_picture, picture_facts
+from explorer.subjects.tables import read_separated
 from explorer.subjects.targets import split_words
 
 KEPT_BYTES = 2**29
@@ -128,10 +129,11 @@ def picture_fields(
 def listed_folder(folder: Path) -> tuple[list[Path], list[str]]:
     """The pictures of a folder and their classes: the names of its subfolders, in sorted order like the files in them.
 
-    Files that are not named like pictures, and hidden ones, are passed over. A link that leads out of the folder is
+    Files that are not named like pictures, and what is hidden (its name, or a folder's, begins with a dot), are passed
+    over. A link that leads out of the folder is
     refused.
     """
-    classes = sorted(one for one in folder.iterdir() if one.is_dir() and not one.name.startswith("."))
+    classes = sorted(one for one in folder.iterdir() if one.is_dir() and not _is_hidden(one.name))
     pairs = [(file, one.name) for one in classes for file in _pictures_in(one)]
     if not pairs:
         raise SubjectError(
@@ -153,7 +155,9 @@ def listed_table(
     """
     try:
         # Every word as it stands: a class may be called NA.
-        table = pd.read_csv(labels, dtype=str, keep_default_na=False, compression=None, encoding="utf-8-sig")
+        table = read_separated(labels, dtype=str, keep_default_na=False)
+    except SubjectError:
+        raise
     except Exception as error:
         raise SubjectError(
             f"expected a CSV file with columns file and label in {labels}, found {type(error).__name__}: {error}. "
@@ -162,20 +166,33 @@ def listed_table(
     for name in ("file", *target, *([split] if split else [])):
         if name not in table.columns:
             raise SubjectError(f"{labels} needs a column {name!r}, found {', '.join(map(str, table.columns))}. Add it.")
-    files = [_checked_inside(folder, folder / name) for name in table["file"]]
-    missing = next((file for file in files if not file.is_file()), None)
-    if missing is not None:
-        raise SubjectError(f"{labels} names {missing}, found no such file. Take the line out, or add the picture.")
+    files = [_listed_file(folder, name, labels) for name in table["file"]]
     return files, table[list(target)], None if split is None else split_words(table[split])
+
+
+def _listed_file(folder: Path, name: str, labels: Path) -> Path:
+    file = folder / name
+    try:
+        if _checked_inside(folder, file).is_file():
+            return file
+    except SubjectError:
+        raise
+    except (OSError, ValueError):
+        pass  # too long for a name, or none at all
+    raise SubjectError(f"{labels} names {name[:80]!r}, found no such file. Take the line out, or add the picture.")
 
 
 def _pictures_in(folder: Path) -> list[Path]:
     found = [
         file
         for file in folder.rglob("*")
-        if is_picture(file) and file.is_file() and not any(part.startswith(".") for part in file.parts[-1:])
+        if is_picture(file) and file.is_file() and not any(map(_is_hidden, file.relative_to(folder).parts))
     ]
     return sorted(found, key=lambda file: file.relative_to(folder).as_posix())
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".")
 
 
 def _checked_inside(folder: Path, file: Path) -> Path:

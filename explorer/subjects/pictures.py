@@ -34,8 +34,9 @@ class PictureRule:
     """How a picture becomes numbers.
 
     It is turned upright (EXIF), transparent parts show white, values are divided by their largest possible one (255, or
-    65,535 of 16 bits) and so run from 0 to 1. With a size it is scaled by antialiased bilinear interpolation until it
-    just covers the size, and what is too long is cut off equally on both sides. Of several frames the first is taken.
+    65,535 of 16 bits of grey; colors of 16 bits are read as 8) and so run from 0 to 1. With a size it is scaled by
+    antialiased bilinear interpolation until it just covers the size, and what is too long is cut off equally on both
+    sides. Of several frames the first is taken.
     """
 
     channels: int
@@ -117,7 +118,8 @@ def picture_facts(source: Source) -> tuple[tuple[int, int], bool]:
     """
     with _opened(source) as image:
         width, height = image.size
-        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # orientation: on its side
+        # On its side; of TIFF Pillow tells the upright size at once.
+        turned = image.format != "TIFF" and image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
         return ((width, height) if turned else (height, width)), image.mode in GREY_MODES
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +135,14 @@ def _tensor(values: np.ndarray, path: Path) -> Tensor:
     return torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
 
 
+def _is_alike(shape: Sequence[int], own: Sequence[int]) -> bool:
+    """Whether one is the other, flat or without its axes of length 1. Axes in another order are another thing."""
+    is_flat = len(shape) == 1 or len(own) == 1
+    return math.prod(shape) == math.prod(own) and (
+        is_flat or [side for side in shape if side > 1] == [side for side in own if side > 1]
+    )
+
+
 def _fitting(subject: Subject, found: Tensor, path: Path) -> Tensor:
     """The inputs with a sample axis and the subject's shape and dtype, or a sentence."""
     own = subject.inputs([0])
@@ -141,8 +151,8 @@ def _fitting(subject: Subject, found: Tensor, path: Path) -> Tensor:
         raise SubjectError(f"read must return a tensor, found a {type(found).__name__} for {path}. Convert it.")
     if found.shape == shape:
         found = found[None]
-    elif found.shape[1:] != shape and found.ndim and found[0].numel() == shape.numel():
-        found = found.reshape(len(found), *shape)  # a table's rows are flat
+    elif _is_alike(found.shape[1:], shape):
+        found = found.reshape(len(found), *shape)
     if found.shape[1:] != shape or not len(found):
         raise SubjectError(
             f"inputs of {subject.name} have shape {list(shape)}, found {list(found.shape)} in {path}. "

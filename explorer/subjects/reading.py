@@ -158,6 +158,8 @@ def _input_tensor(value: Any, row: int) -> Tensor:
     if not isinstance(value, Tensor):
         # A copy, since torch warns of arrays that it could not write to.
         array = np.array(value)
+        if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+            array = array.astype(np.float64)  # torch has no floats of more than 64 bits
         value = torch.from_numpy(array.astype(array.dtype.newbyteorder("="))) if array.dtype.kind in "biuf" else array
     if not isinstance(value, Tensor) or value.is_complex():
         raise SubjectError(

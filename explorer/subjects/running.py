@@ -5,7 +5,7 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -79,7 +79,8 @@ def _own_folder_importable(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.path.remove(str(path.parent))
+        with suppress(ValueError):  # the user's code may have taken it out
+            sys.path.remove(str(path.parent))
 
 
 def _functions(module: ModuleType) -> str:

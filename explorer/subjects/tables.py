@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,17 +41,49 @@ def read_table(path: Path) -> pd.DataFrame:
     except Exception as error:
         found = "no such file" if isinstance(error, FileNotFoundError) else f"{type(error).__name__}: {error}"
         raise SubjectError(f"expected a table in {path}, found {found}. Save it again.") from error
-    repeated = table.columns[table.columns.duplicated()]
-    if len(repeated):
-        raise SubjectError(f"columns of {path} need names of their own, found {repeated[0]!r} twice. Rename one.")
     return table
 
 
-def _separated(path: Path, separator: str) -> pd.DataFrame:
+def read_separated(path: Path, separator: str = ",", **how: Any) -> pd.DataFrame:
+    """The columns of a text file whose first line names them.
+
+    Args:
+        path: the file, in UTF-8.
+        separator: what stands between cells.
+        how: further arguments of pandas.read_csv.
+
+    Raises:
+        SubjectError: it is too large, separated by semicolons, names a column twice, or has lines with more cells than
+            names. Whatever pandas raises where the file is damaged otherwise.
+    """
     if path.stat().st_size > MOST_BYTES:
         raise SubjectError(f"{path} may take {MOST_BYTES / 2**30:.0f} GiB, found more. Split it.")
     # Never unpacked: a compressed file of a few kilobytes could fill the memory.
-    table = pd.read_csv(path, sep=separator, compression=None, encoding="utf-8-sig", low_memory=False)
+    plain = {"sep": separator, "compression": None, "encoding": "utf-8-sig"}
+    # The names as they stand: pandas numbers those that are there twice.
+    named = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False, **plain).iloc[0]
+    if len(named) == 1 and ";" in named[0]:
+        raise SubjectError(f"cells of {path} must be separated by {separator!r}, found semicolons. Save it so.")
+    _check_names([name for name in named if name], path)
+    try:
+        pd.read_csv(path, header=None, nrows=2, **plain)
+    except pd.errors.ParserError as error:
+        # pandas would take the first cells for names of rows, and put every other cell under its neighbor's name.
+        raise SubjectError(
+            f"lines of {path} may have as many cells as the first one has names, {len(named)}, found more. Name every "
+            "column, or take out what stands after the last one."
+        ) from error
+    return pd.read_csv(path, low_memory=False, **plain, **how)
+
+
+def _check_names(names: Sequence[str], path: Path) -> None:
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise SubjectError(f"columns of {path} need names of their own, found {twice!r} twice. Rename one.")
+
+
+def _separated(path: Path, separator: str) -> pd.DataFrame:
+    table = read_separated(path, separator)
     names = [str(name) for name in table.columns]
     if names and all(_is_number(name) for name in names):
         raise SubjectError(f"the first line of {path} must name the columns, found numbers alone. Add such a line.")
@@ -73,6 +106,7 @@ def plain_columns(table: object, path: Path) -> pd.DataFrame:
     import pyarrow as arrow
     from pyarrow import types
 
+    _check_names(table.column_names, path)
     columns = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         kind = column.type
@@ -179,7 +213,7 @@ class Coding:
 
     def _numbers(self, values: pd.Series, column: _Column, source: str) -> np.ndarray:
         if not is_numeric(values):
-            word = next(word for word in values if isinstance(word, str))
+            word = next(word for word, gap in zip(_as_words(values), values.isna(), strict=True) if not gap)
             raise SubjectError(f"column {column.name!r} of {source} must hold numbers, found {word!r}. Mend it.")
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
         gaps = ~np.isfinite(numbers)
@@ -197,7 +231,7 @@ class Coding:
         unknown = next((word for word in words if word is not None and word not in place), None)
         if unknown is not None:
             raise SubjectError(
-                f"column {column.name!r} of {source} may hold {', '.join(column.words[:4])}"
+                f"column {column.name!r} of {source} may hold {', '.join(map(repr, column.words[:4]))}"
                 f"{', …' if len(place) > 4 else ''}, found {unknown!r}. Use the words that the network knows."
             )
         codes = np.array([-1 if word is None else place[word] for word in words], dtype=np.int64)

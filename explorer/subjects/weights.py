@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedTensorMixin
 
 from explorer.errors import SubjectError
 
@@ -76,7 +77,19 @@ def _in_words(shape: tuple[int, ...] | None) -> str:
 
 
 def _fill(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, remedy: str) -> None:
-    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    own = model.state_dict()
+    lazy = next((name for name, value in own.items() if isinstance(value, UninitializedTensorMixin)), None)
+    if lazy is not None:
+        raise SubjectError(
+            f"the network must have shapes before it is filled with {path}, found none for {lazy}. "
+            "Run it once before returning it."
+        )
+    odd = next((name for name, value in tensors.items() if not _is_plain(value)), None)
+    if odd is not None:
+        raise SubjectError(
+            f"weights must be dense tensors of real numbers, found another kind in {odd} of {path}. {remedy}"
+        )
+    expected = {name: tuple(value.shape) for name, value in own.items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     wrong = [name for name in sorted(expected.keys() | found.keys()) if expected.get(name) != found.get(name)]
     if wrong:
@@ -86,6 +99,10 @@ def _fill(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, remedy: s
             f"found {_in_words(found.get(wrong[0]))}{others}. {remedy}"
         )
     model.load_state_dict(tensors)
+
+
+def _is_plain(value: Tensor) -> bool:
+    return value.layout == torch.strided and not (value.is_meta or value.is_complex() or value.is_quantized)
 
 
 def _torch_state(path: Path) -> dict[str, Tensor]:

@@ -161,6 +161,17 @@ def test_what_others_decide_appears_without_a_reload_and_is_passed_over(desk, st
     wait_for_sample(page, queue[2])
 
 
+def test_what_others_take_back_is_offered_where_all_was_reviewed(desk, study):
+    """Nothing has to be pressed for it."""
+    page, queue, decisions = desk(), doubted(study), Decisions.open(study)
+    decisions.decide(queue[1:], "keep", who="Ada")
+    page.locator(".progress", has_text=f"{len(queue) - 1} of {len(queue)}").wait_for()
+    press(page, "k")
+    page.get_by_role("heading", name=f"All {len(queue)} are reviewed.").wait_for()
+    decisions.undo("Ada")
+    wait_for_sample(page, queue[1])
+
+
 def test_two_who_differ_are_both_shown(desk, study):
     """Nobody's decision silently wins: both verdicts stand beside each other, with names."""
     page, queue = desk(), doubted(study)
@@ -206,6 +217,49 @@ def test_an_undo_of_what_was_never_saved_sends_nothing(desk, study):
     press(page, "d")
     wait_until_saved(page)
     assert Decisions.open(study).log()["decision"].tolist() == ["drop"]
+
+
+def test_giving_up_a_decision_gives_up_its_undo(desk, study):
+    """The undo was asked for while the decision was on its way: sent alone, it would take back the one before."""
+    page, queue, held = desk(), doubted(study), []
+    press(page, "d")
+    wait_until_saved(page)
+    page.route("**/desk/decide", lambda route: held.append(route))
+    press(page, "k", "z")
+    wait_for_sample(page, queue[1])
+    held[0].fulfill(status=500, json={"error": "the disk is full."})
+    page.locator(".trouble button", has_text="Give it up").click()
+    wait_until_saved(page)
+    assert page.locator(".trouble").count() == 0
+    assert Decisions.open(study).log()["kind"].tolist() == ["decide"]
+
+
+def test_with_nothing_left_to_take_back_an_undo_says_so(desk, study):
+    """And takes back nothing of anybody else."""
+    Decisions.open(study).decide([doubted(study)[0]], "drop", who="Ada")
+    page = desk()
+    press(page, "z")
+    page.locator(".news", has_text="There is nothing left to take back.").wait_for()
+    assert [one[1] for one in stands(study)] == ["drop"]
+
+
+def test_an_undo_whose_answer_was_lost_takes_back_one_decision(desk, study):
+    """Tried again, it is not another one."""
+    page, queue = desk(), doubted(study)
+    press(page, "k", "d")
+    wait_until_saved(page)
+
+    def lose(route):
+        route.fetch()
+        route.abort()
+
+    page.route("**/desk/undo", lose)
+    press(page, "z")
+    page.locator(".trouble").wait_for()
+    page.unroute("**/desk/undo")
+    page.locator(".retry").click()
+    wait_until_saved(page)
+    assert stands(study) == [(queue[0], "keep", None, WHO)]
 
 
 def test_leaving_with_something_unsaved_asks_first(desk):
@@ -335,6 +389,29 @@ def test_beyond_ten_classes_digits_are_candidates_and_names_can_be_typed(desk, f
     assert page.locator(".desk img").count() == 0
 
 
+def test_a_digit_is_the_class_of_that_name_where_all_names_are_digits(desk, fresh):
+    """Stars from 1 to 4: the key 2 is two stars, and not the class number 2, which has three."""
+    study = Study.open(rewritten(fresh("few").path, lambda table: table, class_names=list("1234")))
+    page, queue = desk(study=study), doubted(study)
+    row = next(row for row in queue if study.samples["label"][row] != 1)
+    for _ in range(queue.index(row)):
+        press(page, "ArrowRight")
+    wait_for_sample(page, row)
+    press(page, "2")
+    wait_until_saved(page)
+    assert stands(study) == [(row, "relabel", 1, WHO)]
+
+
+def test_another_name_can_take_back_what_was_decided_under_it(desk, study):
+    """The button is there as soon as the app has said so."""
+    Decisions.open(study).decide([doubted(study)[0]], "drop", who="Ada")
+    page = desk()
+    assert page.locator(".verbs .undo").is_disabled()
+    page.locator(".name").fill("Ada")
+    page.keyboard.press("Tab")
+    page.locator(".verbs .undo:enabled").wait_for()
+
+
 def test_a_regression_is_triaged_by_value(desk, fresh):
     """Enter takes the network's value; a digit begins one's own; both stand as numbers."""
     study = fresh("numbers")
@@ -397,7 +474,7 @@ def test_typing_a_name_decides_nothing_and_names_what_follows(desk, study):
 def test_whoever_gives_no_name_is_a_guest_with_one(desk):
     """Each browser has a name of its own until its owner writes another."""
     name = desk(before="").locator(".name").input_value()
-    assert re.fullmatch(r"guest-[0-9a-f]{4}", name)
+    assert re.fullmatch(r"guest-[0-9a-f]{6}", name)
 
 
 def test_a_key_held_down_decides_once(desk, study):

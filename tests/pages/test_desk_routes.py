@@ -79,6 +79,25 @@ def test_what_is_acknowledged_is_on_the_disk_and_heard_by_all(study, base):
     assert told(f"{base}/state?since=2")["changed"] == [] and not told(f"{base}/state?since=2&who=carl")["undoable"]
 
 
+def test_a_message_that_is_sent_again_is_done_once(study, base):
+    """Its answer was lost on the way: another undo would take back the decision before, which was acknowledged."""
+    for row in (4, 9):
+        post(f"{base}/decide", rows=[row], decision="drop", who="anna", once=f"row {row}")
+    again = post(f"{base}/decide", rows=[9], decision="drop", who="anna", once="row 9")
+    first, second = (post(f"{base}/undo", who="anna", once="undo") for _ in range(2))
+    assert (again["batch"], first, second) == (2, {"version": 3, "rows": [9]}, {"version": 3, "rows": [9]})
+    assert [one.row for one in Decisions.open(study).current()] == [4]
+
+
+def test_a_message_that_was_refused_may_come_again(study, base):
+    """Nothing of it was written, so it is not done yet."""
+    (study.path / "decisions.sqlite").mkdir()
+    message = {"rows": [4], "decision": "drop", "who": "anna", "once": "a"}
+    assert send(f"{base}/decide", "POST", json.dumps(message).encode(), PAGE)[0] == 400
+    (study.path / "decisions.sqlite").rmdir()
+    assert post(f"{base}/decide", **message)["batch"] == 1
+
+
 def test_two_who_decide_differently_are_both_shown(base):
     """And neither is once they agree; the other is left when one takes theirs back."""
     post(f"{base}/decide", rows=[7], decision="drop", who="anna")

@@ -122,3 +122,11 @@ def test_a_damaged_study_is_one_sentence(folder, tmp_path):
     broken = copied(folder, tmp_path / "study")
     damage(broken / "samples.parquet")
     assert "is damaged" in page("labels", broken).error[0].value
+
+
+@pytest.mark.parametrize("value", ["²", "9" * 5000, "१"])
+def test_a_link_with_no_class_number_is_a_filter_that_nothing_passes(folder, value):
+    """Digits of other scripts and numbers without end are text like any other."""
+    told = given(page("labels", folder, filter=f"label={value}"))
+    assert told["pair"] == [None, None]
+    assert [one["words"] for one in told["conditions"]] == [f"Label is {value}"]

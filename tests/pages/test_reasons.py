@@ -87,11 +87,19 @@ def test_reasons_name_a_class_exactly_where_it_differs_from_the_label(study, row
     """With its support in percent; whoever agrees with the label is not said to speak against it."""
     sample, text = study.samples.iloc[row], " ".join(reasons(study, row, few_neighbors(study)))
     is_suggested = is_other(sample["label"], sample["suggested_label"])
-    assert ("The neighbors speak for" in text) == is_suggested
+    assert ("All other samples speak for" in text) == is_suggested
     if is_suggested:
-        assert f"speak for {sample['suggested_label']} with {100 * sample['suggested_probability']:.0f} %" in text
+        assert f"speak for {sample['suggested_label']}, with a chance of" in text
+        assert f"{100 * sample['suggested_probability']:.0f} %" in text
     assert ("as well" in text) == (sample["prediction"] == sample["label"])
     assert ("weak evidence" in text) == (sample["soft_density"] <= few_neighbors(study))
+
+
+@pytest.mark.parametrize(("support", "told"), [(0.9949, "of 99 %"), (0.9951, "of over 99 %"), (1.0, "of 100 %")])
+def test_what_is_nearly_sure_is_not_called_sure(study, tmp_path, support, told):
+    folder = rewritten(copied(study.path, tmp_path / "one"), lambda table: table.assign(suggested_probability=support))
+    doubted = int(np.flatnonzero(study.samples["label"] != study.samples["suggested_label"])[0])
+    assert told in " ".join(reasons(Study.open(folder), doubted, -np.inf))
 
 
 def test_reasons_about_a_target_give_both_values_and_the_distance(regression):

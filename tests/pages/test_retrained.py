@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import tiny
-from pages.screen import page, words
+from pages.screen import as_regression, made_up_study, page, rewritten, words
 
 from explorer.cli.options import command_parser
 from explorer.pages import retraining
@@ -143,6 +143,18 @@ def test_decisions_are_counted(study):
     decide(study)
     changed = sum(Decisions.open(study).given.label(row) != one.new_label for row, one in _relabeled(study).items())
     assert decision_counts(study) == (4, changed, 1)
+
+
+def test_a_sample_without_a_target_is_not_a_changed_one(tmp_path):
+    """A missing target equals nothing, not even itself."""
+
+    def with_a_gap(table):
+        (target,) = [name for name in table if name.startswith("target")][:1]
+        return table.assign(**{target: table[target].where(table.index != 5)})
+
+    study = Study.open(rewritten(as_regression(made_up_study(tmp_path / "one")), with_a_gap))
+    Decisions.open(study).decide([2], "relabel", 123.0)
+    assert decision_counts(study) == (1, 1, 0)
 
 
 def _relabeled(study):

@@ -228,6 +228,24 @@ def test_tokens_are_whole_and_known(studies):
         explorer.probe(study, np.full((1, 5), 10**6))
 
 
+class Careful(torch.nn.Linear):
+    """A network with its own word about inputs that are too large."""
+
+    def forward(self, inputs):
+        if inputs.abs().max() > 10:
+            raise AssertionError("too large")
+        return super().forward(inputs)
+
+
+def test_an_input_that_the_network_itself_refuses_is_told(tmp_path):
+    """Whatever it raises about an input, it is no fault of the explorer."""
+    inputs = torch.randn(12, 3, generator=torch.Generator().manual_seed(0))
+    subject = explorer.Subject(name="careful", model=Careful(3, 2), dataset=inputs, labels=[0, 1] * 6)
+    study = explorer.build(subject, tmp_path / "study", settings=explorer.Settings(dim=8, neighbors=3))
+    with pytest.raises(EngineError, match=r"could not be run on these inputs \(AssertionError: too large\)"):
+        explorer.probe(study, np.full((1, 3), 100.0), subject=subject)
+
+
 def test_what_cannot_be_asked_is_refused_before_anything_is_loaded(studies, tiny_folder, made_up, monkeypatch):
     """No neighbor, an unfinished study, a subject made in Python, another subject, labels for other inputs."""
     study, inputs = studies("line"), np.zeros((1, 4), np.float32)

@@ -1,8 +1,10 @@
 """Records of trainings after decisions: they come back as they were, or are refused with a sentence."""
 
 import json
-import multiprocessing
+import subprocess
+import sys
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 from folders import bytes_of
@@ -23,6 +25,8 @@ from explorer.study.retrained import (
     write_record,
 )
 from explorer.study.study import Study
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 SHARES = some.floats(0, 1)
 COUNTS = some.integers(0, 10**9)
@@ -169,20 +173,21 @@ def test_one_training_at_a_time(tmp_path):
     assert not is_training(tmp_path) and read_progress(tmp_path) is None
 
 
-def _train_and_die(folder):
-    import os
+KILLED = """
+import os, sys
+from pathlib import Path
+from explorer.study.retrained import training_noted
 
-    with training_noted(folder) as tell:
-        tell(1, 4)
-        os._exit(9)
+with training_noted(Path(sys.argv[1])) as tell:
+    tell(1, 4)
+    os._exit(9)
+"""
 
 
 def test_a_killed_training_leaves_word_and_no_lock(tmp_path):
     """The next one can begin, and a page can say that it was stopped."""
-    child = multiprocessing.get_context("spawn").Process(target=_train_and_die, args=(tmp_path,))
-    child.start()
-    child.join(60)
-    assert child.exitcode == 9
+    words = [sys.executable, "-c", KILLED, str(tmp_path)]
+    assert subprocess.run(words, cwd=REPOSITORY, timeout=60).returncode == 9
     assert read_progress(tmp_path) == (1, 4) and not is_training(tmp_path)
     with training_noted(tmp_path):
         assert is_training(tmp_path)

@@ -135,6 +135,25 @@ def test_a_log_that_was_begun_anew_is_read_anew(tmp_path):
     assert (news.version, news.since, news.rows.tolist()) == (1, 0, [7])
 
 
+def test_a_late_question_forgets_nothing(tmp_path):
+    """Two ask at once, and the one whose version is already old when it may read takes that for no new log."""
+
+    class Overtaken(Decisions):
+        @property
+        def version(self):
+            asked = super().version
+            if asked == 1:
+                decisions.decide([7], "drop", who="bob")
+                standing.refresh(decisions)
+            return asked
+
+    decisions, standing = decisions_in(tmp_path), Standing(N)
+    decisions.decide([3], "keep", who="anna")
+    begun = standing.beginnings
+    assert standing.refresh(Overtaken(decisions.path, CLASSES, "fingerprint")) == 2
+    assert standing.beginnings == begun and standing.news(1).rows.tolist() == [7]
+
+
 def test_a_person_can_undo_what_undo_would_take_back(tmp_path):
     """In any story; another's decisions do not count."""
     decisions, random = decisions_in(tmp_path), np.random.default_rng(0)

@@ -20,13 +20,17 @@ def networks(tmp_path):
     return write_networks(tmp_path)
 
 
-def save(folder, table, features, parts=2):
+def save(folder, table, features, parts=2, compression=None):
     """What save_to_disk writes: Arrow streams, their names, and what the columns mean."""
     folder.mkdir(parents=True)
     step = -(-len(table) // parts)
+    options = arrow.ipc.IpcWriteOptions(compression=compression)
     names = [f"data-{number:05d}-of-{parts:05d}.arrow" for number in range(parts)]
     for number, name in enumerate(names):
-        with arrow.OSFile(str(folder / name), "wb") as file, arrow.ipc.new_stream(file, table.schema) as stream:
+        with (
+            arrow.OSFile(str(folder / name), "wb") as file,
+            arrow.ipc.new_stream(file, table.schema, options=options) as stream,
+        ):
             stream.write_table(table.slice(number * step, step))
     state = {"_data_files": [{"filename": name} for name in names], "_fingerprint": "0", "_format_type": None}
     (folder / "state.json").write_text(json.dumps(state))
@@ -91,6 +95,19 @@ def test_lists_of_numbers_are_inputs(networks, tmp_path):
         load_subject(f"{ragged} --model {networks}:row_network")
 
 
+@pytest.mark.parametrize("compression", ["lz4", "zstd"])
+def test_compressed_files_are_refused(networks, tmp_path, compression):
+    """A file of a few kilobytes could unpack to gigabytes; save_to_disk does not compress. Also in dictionaries."""
+    words = arrow.array(["x" * 1000, "y" * 1000] * 500)
+    for name, column in {"plain": words, "coded": words.dictionary_encode()}.items():
+        table = arrow.table({"a": column, "label": [0, 1] * 500})
+        folder = save(tmp_path / name, table, {}, compression=compression)
+        with pytest.raises(SubjectError, match="must not be compressed"):
+            load_subject(f"{folder} --model {networks}:row_network")
+    plain = save(tmp_path / "not", table, {})
+    assert len(load_subject(f"{plain} --model {networks}:row_network")) == 1000
+
+
 def test_columns_are_a_table(networks, tmp_path):
     """Numbers and words, coded as those of a CSV."""
     table = arrow.table({"a": [1.0, 2, 3, 4], "b": ["x", "y", "x", "y"], "label": [0, 1, 1, 0]})
@@ -105,6 +122,8 @@ def test_columns_are_a_table(networks, tmp_path):
         ({"a": [1.0, 2.0]}, "", "must have a column of labels, found a. Name one with --target"),
         ({"a": [1.0, 2.0], "label": [0, 1]}, "--target c", "found none called 'c'"),
         ({"a": [[1], [2]], "b": [[1], [2]], "label": [0, 1]}, "", "must have one column of inputs, found a, b"),
+        ({"a": [["x"], ["y"]], "label": [0, 1]}, "", "column 'a' .* must hold lists of numbers, found others"),
+        ({"a": [1.0, 2.0], "label": [0, 1]}, "--split a", "--split is not for a saved data set"),
         ({"a": [b"x", b"y"], "label": [0, 1]}, "", "column 'a' .* must hold numbers or texts, found binary"),
     ],
 )

@@ -81,6 +81,11 @@ PROBLEMS = {
     "too few feature names": ({"feature_names": ["a"]}, "expected 5 feature names, one a feature, found 1"),
     "no parameter": ({"model": nn.Flatten()}, "a parameter to differentiate, found none among its 0"),
     "filter drops all": ({"parameters": lambda name: False}, "let the subject's parameters filter keep some"),
+    "no axis filled": ({"dataset": torch.zeros(12, 0)}, "inputs must hold numbers, found none in the shape [0]"),
+    "words that raise": (
+        {"words": lambda tokens: 1 / 0},
+        "words must draw every sample, found ZeroDivisionError: division by zero for sample 0",
+    ),
     "lazy layer": ({"model": nn.LazyLinear(3)}, "the parameter weight has no shape yet"),
     "weight not finite": ({"model": with_weight(torch.nan)}, "found nan or infinity in the parameter weight"),
     "input not finite": (

@@ -100,6 +100,7 @@ def test_pickled_example_inputs_are_not_read(changed, tmp_path, network):
 
 @pytest.mark.parametrize("target", [
     "torch.serialization.os.mkdir", "torch.load", "torch.hub.load", "torch.ops.aten.from_file.default",
+    "torch.ops.aten.save.default",
     "math.__loader__",
     "torch.ops.higher_order.cond", "torch.ops.aten.add.__class__", "torch.ops.aten.__init__.__globals__", "#custom",
     "_operator.attrgetter", "_operator.methodcaller", "torch.ops.aten.no_such.default", "builtins.exec",

@@ -45,6 +45,12 @@ def test_a_file_may_use_its_neighbors_and_dataclasses(write):
     assert sys.path == before
 
 
+def test_a_file_may_change_the_import_path(write):
+    """What it took out itself need not be taken out again."""
+    path = write(f"import sys\nsys.path.pop(0)\n{HEAD}{MAKE}")
+    assert load_subject(f"{path}:make").name == "own"
+
+
 def test_two_files_of_one_name_do_not_meet(tmp_path):
     """Each place is a module of its own."""
     subjects = []

@@ -35,6 +35,14 @@ def test_a_module_is_imported(networks, monkeypatch):
     monkeypatch.delitem(sys.modules, "networks")
 
 
+def test_a_module_that_ends_the_program_is_told(tmp_path, monkeypatch):
+    """A script without a guard, for instance."""
+    (tmp_path / "leaving.py").write_text("raise SystemExit(3)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SubjectError, match="the module leaving .* could not be imported: SystemExit: 3"):
+        make_model("leaving:network", None, FACTS)
+
+
 def test_first_weights_are_the_same_every_time(networks):
     """A network without weights is drawn with a fixed seed, and torch's own random state is left as it was."""
     torch.manual_seed(5)

@@ -57,6 +57,8 @@ def test_the_order_of_files_does_not_depend_on_the_disk(networks, pictures, tmp_
         shutil.copy(one, tmp_path / "copy" / "pets" / one.parent.name / one.name)
     (tmp_path / "copy" / "pets" / "cats" / "notes.txt").write_text("not a picture")
     (tmp_path / "copy" / "pets" / "cats" / ".hidden.png").write_bytes(b"not a picture either")
+    (tmp_path / "copy" / "pets" / "cats" / ".ipynb_checkpoints").mkdir()
+    shutil.copy(pictures / "dogs" / "001.png", tmp_path / "copy" / "pets" / "cats" / ".ipynb_checkpoints")
     first = load_subject(f"{pictures} --model {networks}:picture_network")
     second = load_subject(f"{tmp_path / 'copy' / 'pets'} --model {networks}:picture_network")
     assert first.fingerprint() == second.fingerprint()
@@ -244,6 +246,8 @@ def test_options_for_data_need_a_model():
         ("{table} --model {networks}:row_network --target cost", "found none called 'cost'"),
         ("{table} --model {networks}:row_network --target district --task regression", "targets must be numbers"),
         ("{table} --model {networks}:row_network --target price --missing guess", "missing must be one of refuse"),
+        ("{table} --model {networks}:row_network --target price --size 8", "--size is not for a table, found it"),
+        ("{pictures} --model {networks}:picture_network --split part", "--split is not for .* without --labels"),
     ],
 )
 def test_what_cannot_be_read_as_asked_has_a_sentence(networks, pictures, table, words, said):
@@ -251,6 +255,41 @@ def test_what_cannot_be_read_as_asked_has_a_sentence(networks, pictures, table, 
     with pytest.raises(SubjectError, match=said) as caught:
         load_subject(words.format(networks=networks, pictures=pictures, table=table))
     assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize("name", ["nowhere.png", "x" * 5000 + ".png", "a\0b.png", ""])
+def test_a_picture_that_is_not_there_is_named(networks, pictures, name):
+    """Also by what no disk would take for a name."""
+    (pictures / "list.csv").write_text(f'file,label\n"{name}",a\n')
+    with pytest.raises(SubjectError, match="list.csv names .*, found no such file"):
+        load_subject(f"{pictures} --model {networks}:picture_network --labels {pictures}/list.csv")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "options", "words"),
+    [
+        (np.zeros((0, 3)), np.zeros(0, dtype=int), "", "at least 2 samples to compare, found 0"),
+        (np.zeros((4, 3)), np.float64(3), "", "expected 4 labels, one a sample, found a single number"),
+        (np.zeros((4, 3)), np.full(4, np.nan), "--task classification", "labels must be finite, found nan"),
+        (np.zeros((4, 3)), np.arange(4) * 10**9, "", "may number 100,000 classes, found 3,000,000,001"),
+        (np.zeros((4, 3), dtype=np.longdouble), np.arange(4), "", "must hold numbers, found float128"),
+        (np.zeros((4, 3)), np.arange(4), "--target y", "--target is not for arrays in a .npz"),
+    ],
+)
+def test_arrays_that_make_no_data_set_are_told_before_the_network_is_made(
+    networks, tmp_path, inputs, labels, options, words
+):
+    """The network is made for what the labels say, so they are looked at first."""
+    np.savez(tmp_path / "rows.npz", x=inputs, y=labels)
+    with pytest.raises(SubjectError, match=words):
+        load_subject(f"{tmp_path / 'rows.npz'} --model {networks}:row_network {options}")
+
+
+def test_a_table_of_names_alone_is_told(networks, tmp_path):
+    """A table without rows has nothing to compare."""
+    (tmp_path / "rows.csv").write_text("a,b,label\n")
+    with pytest.raises(SubjectError, match="at least 2 samples to compare, found 0"):
+        load_subject(f"{tmp_path / 'rows.csv'} --model {networks}:row_network --target label")
 
 
 def test_a_wrong_word_is_told_before_pictures_are_looked_through(networks, pictures):

@@ -39,8 +39,9 @@ def test_pixels_become_shares_of_255(save):
     assert found.dtype == torch.float32 and found.shape == (3, 5, 7)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_photograph_is_turned_upright(save, orientation):
+def test_a_photograph_is_turned_upright(save, orientation, suffix):
     """Whatever way the camera was held (EXIF), the same picture comes out."""
     upright = random_pixels(4, 6, 3)
     # How a camera stores an upright picture, so that the viewer has to undo it.
@@ -56,7 +57,7 @@ def test_a_photograph_is_turned_upright(save, orientation):
     }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = save(np.ascontiguousarray(stored), exif=exif)
+    path = save(np.ascontiguousarray(stored), f"picture{suffix}", exif=exif)
     np.testing.assert_array_equal((255 * COLOR.read(path)).round().byte().permute(1, 2, 0), upright)
     assert picture_facts(path) == ((4, 6), False)
 

@@ -128,6 +128,31 @@ def test_what_does_not_suit_the_subject_is_told(rows, tmp_path, name, content, w
         read_inputs_of(rows, tmp_path / name)
 
 
+def test_axes_in_another_order_are_not_taken_for_the_own(tmp_path):
+    """As many numbers, but each in another place; flat ones are in the own order."""
+    subject = Subject(name="s", model=nn.Flatten(), dataset=torch.zeros(4, 3, 5), labels=[0, 1] * 2)
+    values = np.arange(30.0).reshape(2, 3, 5)
+    np.save(tmp_path / "flat.npy", values.reshape(2, 15))
+    np.save(tmp_path / "turned.npy", values.transpose(0, 2, 1))
+    assert read_inputs_of(subject, tmp_path / "flat.npy").tolist() == values.tolist()
+    with pytest.raises(SubjectError, match=r"have shape \[3, 5\], found \[2, 5, 3\]"):
+        read_inputs_of(subject, tmp_path / "turned.npy")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (np.zeros((0, 7)), r"found \[0, 7\]"),
+        (np.zeros((2, 3), dtype=np.longdouble), "must hold numbers, found float128"),
+    ],
+)
+def test_arrays_that_torch_cannot_take_are_told(rows, tmp_path, values, words):
+    """Without inputs, or with numbers of more than 64 bits."""
+    np.save(tmp_path / "new.npy", values)
+    with pytest.raises(SubjectError, match=words):
+        read_inputs_of(rows, tmp_path / "new.npy")
+
+
 def test_inputs_of_another_shape_are_told(grey, tmp_path):
     """Neither cut nor padded."""
     np.save(tmp_path / "new.npy", np.zeros((2, 1, 9, 10)))

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as arrow
+import pyarrow.parquet as parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,8 +81,9 @@ def test_a_row_is_coded_alike_alone_and_among_all(rows, standardize):
     ("other", "words"),
     [
         (frame(a=[1.0]), "expected a column 'b' in there"),
-        (frame(a=[1.0], b=["zebra"]), "column 'b' of there may hold x, y, found 'zebra'"),
+        (frame(a=[1.0], b=["zebra"]), "column 'b' of there may hold 'x', 'y', found 'zebra'"),
         (frame(a=["many"], b=["x"]), "column 'a' of there must hold numbers, found 'many'"),
+        (frame(a=[None, True], b=["x", "x"]), "column 'a' of there must hold numbers, found 'True'"),
         (frame(a=[np.nan], b=["x"]), "must be complete"),
     ],
 )
@@ -106,6 +109,10 @@ def test_a_column_of_names_is_told_apart_from_categories():
         (b"a,b\n1,2\n1,2,3\n", "found ParserError"),
         (b"a,b\n\xff\xfe\x00,1\n", "UnicodeDecodeError|ParserError"),
         (b"1,2\n3,4\n", "must name the columns, found numbers alone"),
+        (b"a,b\n1,2,3\n4,5,6\n", "as many cells as the first one has names, 2, found more"),
+        (b"a,b\n1,2,\n4,5,\n", "as many cells as the first one has names, 2, found more"),
+        (b"a;b\n1,5;2\n", "must be separated by ',', found semicolons"),
+        (b"a,b,a\n1,2,3\n", "need names of their own, found 'a' twice"),
     ],
 )
 def test_damaged_tables_are_told(tmp_path, content, words):
@@ -114,6 +121,14 @@ def test_damaged_tables_are_told(tmp_path, content, words):
     path.write_bytes(content)
     with pytest.raises(SubjectError, match=words):
         read_table(path)
+
+
+def test_a_column_of_parquet_is_not_lost_to_another_of_its_name(tmp_path):
+    """As in CSV: which of two is meant cannot be known."""
+    twice = arrow.Table.from_arrays([arrow.array([1, 2]), arrow.array([3, 4])], names=["a", "a"])
+    parquet.write_table(twice, tmp_path / "table.parquet")
+    with pytest.raises(SubjectError, match="need names of their own, found 'a' twice"):
+        read_table(tmp_path / "table.parquet")
 
 
 @settings(max_examples=150, deadline=None)

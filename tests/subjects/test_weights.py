@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from explorer.errors import SubjectError
-from explorer.subjects.weights import load_weights, weights_metadata
+from explorer.subjects.weights import load_state, load_weights, weights_metadata
 
 REMEDY = "Make them again."
 
@@ -43,6 +43,24 @@ def test_weights_of_another_network_are_refused(file, network, words):
     assert words in str(caught.value)
     assert str(caught.value).endswith(REMEDY)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "kind", [lambda value: value.to_sparse(), lambda value: value + 0j, lambda value: value.to("meta")]
+)
+def test_tensors_that_are_no_plain_numbers_are_refused(model, tmp_path, kind):
+    """Sparse, complex or empty ones cannot be copied; all weights stay as they were."""
+    before = copy.deepcopy(model.state_dict())
+    torch.save({**before, "weight": kind(before["weight"])}, tmp_path / "weights.pt")
+    with pytest.raises(SubjectError, match="must be dense tensors of real numbers, found another kind in weight"):
+        load_state(model, tmp_path / "weights.pt")
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_network_without_shapes_is_not_filled(file):
+    """Lazy layers have none until they are run."""
+    with pytest.raises(SubjectError, match="must have shapes .* found none for weight. Run it once"):
+        load_state(nn.LazyLinear(3), file)
 
 
 def test_missing_weights_are_named_with_the_remedy(tmp_path, model):
