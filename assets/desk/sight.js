@@ -224,7 +224,7 @@ function gainInWords(progress, given) {
   }
   if (left) {
     words.push(element("span", { title: `An estimate: it compares how far you went with where planted wrong ${given} would stand, corrected for real ones coming later. An order of magnitude at first, better after some hundred samples.` },
-      `about ${number(Math.round(left.wrong))} more wrong ${given} are expected among the rest`));
+      `roughly ${number(Math.round(left.wrong))} more wrong ${given} are expected among the rest`));
   }
   return words;
 }

@@ -22,8 +22,11 @@ MANY = 100
 KEPT_NEWS, KEPT_PEOPLE, KEPT_ANSWERS = 4, 256, 1000
 WRONG = ("relabel", "drop")
 """What says that a label was wrong."""
-FEWEST_FOUND, LEAST_COVERED = 5, 0.02
-"""Wrong labels found, and share of all of them, below which nothing is said about how many are left."""
+FEWEST_FOUND, FEW_FOUND, MOST_COVERED = 50, 5, 0.5
+"""Wrong labels found from which on it is told how many are left; fewer do where they are most of what is expected.
+
+Earlier ones come up so much sooner than the rest that the estimate would be several times too low.
+"""
 LEFT_PATIENCE = 20
 
 
@@ -149,8 +152,9 @@ class DeskState:
         verdicts = self._standing.verdicts()
         wrong = np.isin(verdicts, [VERDICTS.index(one) for one in WRONG]) & np.isfinite(suspicion)
         found = int(wrong.sum())
-        covered = coverage(suspicion, verdicts > 0, planted, wrong) if found >= FEWEST_FOUND else 0.0
-        return {"wrong": expected_left(found, covered), "coverage": covered} if covered >= LEAST_COVERED else None
+        covered = coverage(suspicion, verdicts > 0, planted, wrong) if found >= FEW_FOUND else 0.0
+        is_told = covered >= MOST_COVERED or (covered > 0 and found >= FEWEST_FOUND)
+        return {"wrong": expected_left(found, covered), "coverage": covered} if is_told else None
 
 
 def label_text(study: Study, label: Label) -> str:

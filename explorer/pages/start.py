@@ -115,7 +115,7 @@ def _offers(
         names = names[1:]
     for some in _in_rows(names, 3):
         for column, name in zip(st.columns(3), some, strict=False):
-            with column.container(border=True, height="stretch"):
+            with column.container(border=True, height="stretch", vertical_alignment="distribute"):
                 _offer(subjects[name], offers[name], open_map, is_primary=False)
 
 

@@ -159,11 +159,11 @@ def test_what_is_left_to_find_is_told_once_enough_is_found(folder, tmp_path, mon
     queue = Desk(study).queue("", "all").tolist()
     post(f"{base}/decide", rows=queue[:4], decision="drop", who="anna")
     assert told(f"{base}/state")["progress"]["left"] is None
-    post(f"{base}/decide", rows=queue[4:30:2], decision="drop", who="anna")
-    post(f"{base}/decide", rows=queue[5:30:2], decision="keep", who="anna")
+    post(f"{base}/decide", rows=queue[4:110:2], decision="drop", who="anna")
+    post(f"{base}/decide", rows=queue[5:110:2], decision="keep", who="anna")
     suspicion = study.samples["suspicion"].to_numpy()
-    wrong = np.isin(np.arange(study.n), queue[:4] + queue[4:30:2])
-    covered = coverage.coverage(suspicion, np.isin(np.arange(study.n), queue[:30]), planted["suspicion"], wrong)
+    wrong = np.isin(np.arange(study.n), queue[:4] + queue[4:110:2])
+    covered = coverage.coverage(suspicion, np.isin(np.arange(study.n), queue[:110]), planted["suspicion"], wrong)
     left = DeskState(study).told(0, "")["progress"]["left"]
     assert left == pytest.approx({"wrong": coverage.expected_left(wrong.sum(), covered), "coverage": covered})
 
