@@ -48,7 +48,8 @@ EXCEPTIONS = {
     "pages/groups.py": {"similarity"},
     "pages/isolated.py": {"similarity"},
     "pages/given_inputs.py": {"pipeline"},
-    "pages/probe.py": {"pipeline", "subjects"},
+    "pages/consent.py": {"subjects"},
+    "pages/probe.py": {"pipeline"},
     "pages/start.py": {"subjects"},
     "pages/verdicts.py": {"pipeline"},
 }

@@ -9,6 +9,7 @@ import streamlit as st
 
 import explorer
 from explorer.errors import ExplorerError
+from explorer.pages.consent import may_load
 from explorer.pages.state import plain
 from explorer.pages.tiles import given_text, given_word, show_figure
 from explorer.records import Neighbors
@@ -18,7 +19,7 @@ from explorer.views.gallery import Tile, picture_address, thumbnail
 from explorer.views.overlays import overlay_row, pixel_slopes, slope_overlay, slope_scale, slopes_in_words
 from explorer.views.shares import share_bars
 
-LOADS = "The first time, the network is loaded as well; one of your own file is loaded by running that file."
+LOADS = "The first time, the network is loaded as well."
 PIXELS_HELP = (
     "The derivative of kᶜ by each pixel, summed over colors, while the measured outputs stay the same. In a network "
     "with kinks, such as ReLU, kᶜ jumps where a unit switches on or off; the slope is that between the jumps."
@@ -50,10 +51,12 @@ def exact_neighbors(study: Study, row: int, k: int) -> Exact | None:
     """The k nearest by full gradients among the CANDIDATES nearest by stored features.
 
     Returns:
-        None where the network cannot be asked; the page then says why.
+        None where the network may not or cannot be asked; the page then says why.
 
     Cost: seconds once for each sample and version of the study, then nothing.
     """
+    if not may_load(study, "Exact order needs the network itself."):
+        return None
     with _asking(f"Comparing full gradients with {CANDIDATES} candidates"):
         indices, similarities, moves = _ranked_again(study, study.version, row)
         return Exact(Neighbors(indices[:k], similarities[:k]), moves[:k])
@@ -101,7 +104,9 @@ def show_pair(study: Study, row: int, neighbors: Neighbors) -> None:
         )
     if not is_asked:
         st.caption("Through which layers are they alike and, for pictures, at which pixels? Switch on to find out.")
-    elif _show_shares(study, row, other) and study.subject["kind"] == "image":
+        return
+    is_told = may_load(study, "An explanation needs the network itself.") and _show_shares(study, row, other)
+    if is_told and study.subject["kind"] == "image":
         _show_pixels(study, row, other)
 
 

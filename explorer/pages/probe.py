@@ -12,6 +12,7 @@ import streamlit as st
 import explorer
 from explorer.columns import COLUMNS
 from explorer.errors import ExplorerError
+from explorer.pages.consent import may_load
 from explorer.pages.given_inputs import Given, choose_inputs
 from explorer.pages.reading import Reading, place_in_words, write_value
 from explorer.pages.state import page_title, plain, reading_html
@@ -47,11 +48,7 @@ def show(study: Study, open_sample: Callable[[], None] | None = None) -> None:
 
 
 def _may_load(study: Study) -> bool:
-    """Whether the network may be loaded: at once if it is bundled, for code of the visitor's own when it is allowed."""
-    from explorer.subjects.bundled import is_bundled
-
-    reference = study.subject["reference"]
-    if reference is None:
+    if study.subject["reference"] is None:
         st.info(
             "This study was built from a Subject made in Python, which the app cannot load again. Ask it from there, "
             "`explorer.probe(study, inputs, subject=subject)`, or build it from a function with "
@@ -59,19 +56,7 @@ def _may_load(study: Study) -> bool:
             icon=":material/info:",
         )
         return False
-    allowed = f"probe-may-load-{study.version}"
-    if is_bundled(reference) or st.session_state.get(allowed):
-        return True
-    st.info(
-        "New inputs need the network itself. It is loaded as it was for the build, from "
-        f"{plain(reference)}: a Python file or module named there is run, with all that it does. Go on only if you "
-        "trust where this study comes from.",
-        icon=":material/shield:",
-    )
-    if st.button("Load the network", type="primary"):
-        st.session_state[allowed] = True
-        st.rerun()
-    return False
+    return may_load(study, "New inputs need the network itself.")
 
 
 def _is_loaded(study: Study) -> bool:

@@ -8,7 +8,7 @@ from pages.screen import alternatives, figures, galleries, made_up_study, page, 
 
 import explorer
 from explorer.errors import EngineError
-from explorer.pages import closer
+from explorer.pages import closer, consent
 from explorer.records import Settings
 from explorer.study.study import Study
 
@@ -53,14 +53,37 @@ def nothing_kept():
         kept.clear()
 
 
-def switched(folder, switch, row=17):
+def asked(folder, switch, row=17):
+    """The page after a switch, before leave to run the subject's file is given."""
     return page("sample", folder, sample=str(row)).toggle(key=switch).set_value(True).run()
+
+
+def switched(folder, switch, row=17):
+    test = asked(folder, switch, row)
+    leave = [one for one in test.button if one.label == consent.BUTTON]
+    return leave[0].click().run() if leave else test
 
 
 def test_nothing_is_asked_of_the_network_until_a_switch_is_on(folder, monkeypatch):
     """A page that is only looked at opens no network."""
     monkeypatch.setattr("explorer.open_study", lambda path: pytest.fail("the network was asked"))
     assert len(galleries(page("sample", folder, sample="17"))) == 3
+
+
+@pytest.mark.parametrize("switch", ["exact-order", "explain-pair"])
+def test_no_file_of_ones_own_is_run_before_leave_is_given(folder, switch, monkeypatch):
+    """The page names the file that would be run, and waits; the stored neighbors stay."""
+    monkeypatch.setattr("explorer.open_study", lambda path: pytest.fail("the network was asked"))
+    test = asked(folder, switch)
+    assert "subject.py:pictures" in words(test).replace("\\", "")
+    assert len(galleries(test)) == 3
+
+
+def test_leave_once_given_holds_for_the_other_question(folder):
+    """Whoever allowed exact order is not asked again for an explanation."""
+    test = switched(folder, "exact-order").toggle(key="explain-pair").set_value(True).run()
+    assert consent.BUTTON not in [one.label for one in test.button]
+    assert figures(test)
 
 
 def test_exact_order_is_that_of_full_gradients(folder):
