@@ -18,7 +18,7 @@ PAGES: dict[str, tuple[Callable[[Study], None], str]] = {
     "Denoising": (denoising.show, ":material/blur_on:"),
     "Compare": (compare.show, ":material/compare:"),
     "Labels": (labels.show, ":material/label:"),
-    "Probe": (probe.show, ":material/science:"),
+    "Probe": (probe.show, ":material/biotech:"),
     "Experiments": (experiments.show, ":material/experiment:"),
     "Guide": (guide.show, ":material/menu_book:"),
 }
