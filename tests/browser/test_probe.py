@@ -43,6 +43,8 @@ def test_a_dropped_file_is_seen_and_a_neighbor_leads_to_its_sample(browser, addr
     page.set_input_files("input[type=file]", {"name": "new.npy", "mimeType": "", "buffer": content.getvalue()})
     page.get_by_text("It is the input of sample 9.").wait_for()
     found = explorer.probe(study, own_inputs(study, [9]), k=8)[0].neighbors.indices.tolist()
+    page.locator(f".tile[data-row='{found[-1]}']").last.wait_for()  # pictures come after the words
+    wait_until_drawn(page)
     assert rows_of(page) == found
     page.locator(f".tile[data-row='{found[1]}']").click()
     page.wait_for_url(f"**/sample?*sample={found[1]}*")
