@@ -13,7 +13,7 @@ def save_decisions(options: Namespace) -> None:
     decisions = Decisions.open(explorer.open_study(options.study))
     if options.cleaned:
         cleaned = export_labels(decisions, options.out)
-        changed = (cleaned.values != decisions.given.values).reshape(len(cleaned.keep), -1).any(1).sum()
+        changed = cleaned.changed(decisions.given.values).sum()
         dropped = (~cleaned.keep).sum()
         print(f"wrote {len(cleaned.keep):,} labels to {options.out}: {changed:,} changed, {dropped:,} dropped")
         in_conflict = _in_conflict(decisions.standing())

@@ -1,18 +1,15 @@
 """Builds that the app starts: child processes, so that neither a rerun nor a closed tab can harm one. No streamlit."""
 
 import json
-import os
 import subprocess
-import sys
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from explorer.pages.children import last_words, start_child
 from explorer.pages.library import LAST_WRITTEN
 from explorer.study.lock import is_locked
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -54,17 +51,8 @@ class Builder:
         if self.progress(folder).state == "running":
             return
         folder.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "explorer", "build", subject, "--study", str(folder)]
-        paths = [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
-        with _log(folder).open("wb") as log:
-            self._children[folder] = subprocess.Popen(
-                command,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C in the app's terminal must not kill it halfway
-            )
+        words = ["-m", "explorer", "build", subject, "--study", str(folder)]
+        self._children[folder] = start_child(words, _log(folder))
 
     def progress(self, folder: Path) -> Progress:
         """How the build of this folder is doing; `none` when nothing was ever begun."""
@@ -76,7 +64,9 @@ class Builder:
         if (child and exit_code is None) or (folder.is_dir() and is_locked(folder)):
             return Progress(**{**written, "state": "running"})
         if written.get("state") == "failed" or exit_code:
-            return Progress(**{**written, "state": "failed", "message": written.get("message") or _last_words(folder)})
+            return Progress(
+                **{**written, "state": "failed", "message": written.get("message") or last_words(_log(folder), "build")}
+            )
         if has_result:
             return Progress(state="done")
         return Progress(**{**written, "state": "interrupted" if folder.is_dir() else "none"})
@@ -99,12 +89,3 @@ def _read_progress(folder: Path) -> dict[str, Any]:
         return {name: value for name, value in written.items() if name in known}
     except (OSError, ValueError, AttributeError):
         return {}
-
-
-def _last_words(folder: Path) -> str:
-    try:
-        lines = _log(folder).read_text("utf-8", "replace").strip().splitlines()
-    except OSError:
-        lines = []
-    told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    return told[-1] if told else f"The build stopped before it was done. What it said is in `{_log(folder)}`."

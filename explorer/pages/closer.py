@@ -1,15 +1,13 @@
 """A closer look with full gradients: neighbors in exact order, and why two samples are alike."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
 
 import explorer
-from explorer.errors import ExplorerError
-from explorer.pages.consent import may_load
+from explorer.pages.consent import asking, may_load
 from explorer.pages.state import plain
 from explorer.pages.tiles import given_text, given_word, show_figure
 from explorer.records import Neighbors
@@ -20,6 +18,7 @@ from explorer.views.overlays import overlay_row, pixel_slopes, slope_overlay, sl
 from explorer.views.shares import share_bars
 
 LOADS = "The first time, the network is loaded as well."
+FIRST_TIME = "; the first time, the network is loaded as well"
 PIXELS_HELP = (
     "The derivative of kᶜ by each pixel, summed over colors, while the measured outputs stay the same. In a network "
     "with kinks, such as ReLU, kᶜ jumps where a unit switches on or off; the slope is that between the jumps."
@@ -57,7 +56,7 @@ def exact_neighbors(study: Study, row: int, k: int) -> Exact | None:
     """
     if not may_load(study, "Exact order needs the network itself."):
         return None
-    with _asking(f"Comparing full gradients with {CANDIDATES} candidates"):
+    with asking(f"Comparing full gradients with {CANDIDATES} candidates{FIRST_TIME}"):
         indices, similarities, moves = _ranked_again(study, study.version, row)
         return Exact(Neighbors(indices[:k], similarities[:k]), moves[:k])
     return None
@@ -112,7 +111,7 @@ def show_pair(study: Study, row: int, neighbors: Neighbors) -> None:
 
 def _show_shares(study: Study, row: int, other: int) -> bool:
     """Bars of the shares; whether the network could be asked for them."""
-    with _asking("Splitting the similarity by layer"), st.container(width=WIDTH):
+    with asking(f"Splitting the similarity by layer{FIRST_TIME}"), st.container(width=WIDTH):
         names, shares = _shares(study, study.version, row, other)
         show_figure(share_bars(names, shares.tolist()), key="layer-shares")
         st.caption(
@@ -126,7 +125,7 @@ def _show_shares(study: Study, row: int, other: int) -> bool:
 
 def _show_pixels(study: Study, row: int, other: int) -> None:
     st.markdown("**Which pixels**", help=PIXELS_HELP)
-    with _asking("Differentiating the similarity by each pixel"), st.container(width=WIDTH):
+    with asking(f"Differentiating the similarity by each pixel{FIRST_TIME}"), st.container(width=WIDTH):
         maps = [pixel_slopes(_slopes(study, study.version, *pair)) for pair in ((row, other), (other, row))]
         scale = slope_scale(maps)
         st.html(
@@ -171,16 +170,6 @@ def _moved(tile: Tile, moves: int) -> Tile:
     return replace(
         tile, lines=(first, *tile.lines[1:]), help=f"{tile.help}; {places} {way} than the stored features put it"
     )
-
-
-@contextmanager
-def _asking(words: str) -> Iterator[None]:
-    """Says that the network is being asked; what it cannot answer becomes one sentence, and the page goes on."""
-    try:
-        with st.spinner(f"{words}; the first time, the network is loaded as well …", show_time=True):
-            yield
-    except ExplorerError as trouble:
-        st.warning(plain(str(trouble)), icon=":material/info:")
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from explorer.pages.building import REPOSITORY
+from explorer.pages.children import REPOSITORY
 
 PICTURES, TABLE, ARRAYS, SAVED, FUNCTION = (
     "A folder of pictures",

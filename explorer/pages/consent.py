@@ -1,7 +1,14 @@
-"""Leave to load the network of a study: a bundled one at once, code of the visitor's own only when it is allowed."""
+"""The network of a study on a page: leave to load it, and the wait while it is asked.
+
+A bundled one is loaded at once, code of the visitor's own only when it is allowed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import streamlit as st
 
+from explorer.errors import ExplorerError
 from explorer.pages.state import plain
 from explorer.study.study import Study
 
@@ -32,3 +39,13 @@ def may_load(study: Study, why: str) -> bool:
         st.session_state[allowed] = True
         st.rerun()
     return False
+
+
+@contextmanager
+def asking(words: str) -> Iterator[None]:
+    """Says that the network is at work; what it cannot answer becomes one sentence, and the page goes on."""
+    try:
+        with st.spinner(f"{words} …", show_time=True):
+            yield
+    except ExplorerError as trouble:
+        st.warning(plain(str(trouble)), icon=":material/info:")

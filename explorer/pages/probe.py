@@ -1,8 +1,7 @@
 """New inputs, seen by the network of the study: its answer, the nearest samples, and whether it is on known ground."""
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,7 @@ import streamlit as st
 
 import explorer
 from explorer.columns import COLUMNS
-from explorer.errors import ExplorerError
-from explorer.pages.consent import may_load
+from explorer.pages.consent import asking, may_load
 from explorer.pages.given_inputs import Given, choose_inputs
 from explorer.pages.reading import Reading, place_in_words, write_value
 from explorer.pages.state import page_title, plain, reading_html
@@ -62,7 +60,7 @@ def _may_load(study: Study) -> bool:
 def _is_loaded(study: Study) -> bool:
     from explorer.pipeline.probe import own_inputs
 
-    with _asking("Loading the network and its data"):
+    with asking("Loading the network and its data"):
         own_inputs(study, [0])
         return True
     return False
@@ -83,7 +81,7 @@ def _show_given(study: Study, given: Given, open_sample: Callable[[], None] | No
     inputs = np.ascontiguousarray(given.inputs[places])
     with slot:
         _show_legend(study)
-        with _asking("Measuring gradients"):
+        with asking("Measuring gradients"):
             content = hashlib.sha256(inputs.tobytes()).hexdigest()
             probes = _probed(study, study.version, content, inputs, k, is_exact)
             for place, (name, probe) in enumerate(zip(given.names[places], probes, strict=True)):
@@ -170,16 +168,6 @@ def _reading(title: str, text: str, words: str, percentile: float | None) -> str
 STYLE = """<style>
 .probe-readings { display: grid; grid-template-columns: repeat(auto-fit, minmax(220px, 1fr)); gap: 0 24px; }
 </style>"""
-
-
-@contextmanager
-def _asking(words: str) -> Iterator[None]:
-    """Says that the network is at work; what it cannot answer becomes one sentence, and the page goes on."""
-    try:
-        with st.spinner(f"{words} …", show_time=True):
-            yield
-    except ExplorerError as trouble:
-        st.warning(plain(str(trouble)), icon=":material/info:")
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

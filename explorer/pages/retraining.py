@@ -1,15 +1,12 @@
 """Trainings that the app starts after decisions: child processes, as its builds are (see building). No streamlit."""
 
-import os
 import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from shlex import quote
 
-import numpy as np
-
-from explorer.pages.building import REPOSITORY, Progress
+from explorer.pages.building import Progress
+from explorer.pages.children import last_words, start_child
 from explorer.study.decision import now_in_utc
 from explorer.study.decisions import Decisions
 from explorer.study.label_files import cleaned_labels, export_labels
@@ -39,17 +36,8 @@ class Trainer:
         stamp = "".join(letter for letter in now_in_utc() if letter.isdigit())[:14]
         labels = place / f"labels-{stamp}.csv"
         export_labels(Decisions.open(study), labels)
-        command = [sys.executable, *train_words(study, labels, place / f"network-{stamp}.safetensors", seed)]
-        paths = [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
-        with (place / LOG).open("wb") as log:
-            self._children[study.path] = subprocess.Popen(
-                command,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C in the app's terminal must not kill it halfway
-            )
+        words = train_words(study, labels, place / f"network-{stamp}.safetensors", seed)
+        self._children[study.path] = start_child(words, place / LOG)
 
     def progress(self, folder: Path) -> Progress:
         """How the training for a study's folder is doing; `none` when none is at work and none was left."""
@@ -59,7 +47,9 @@ class Trainer:
         if (child and exit_code is None) or is_training(folder):
             return Progress("running", step="train", steps=1, done=done, total=total)
         if exit_code:
-            return Progress("failed", steps=1, done=done, total=total, message=_last_words(folder))
+            return Progress(
+                "failed", steps=1, done=done, total=total, message=last_words(folder / FOLDER / LOG, "training")
+            )
         if child:
             return Progress("done", steps=1)
         return Progress("interrupted" if noted else "none", steps=1, done=done, total=total)
@@ -81,8 +71,7 @@ def decision_counts(study: Study) -> tuple[int, int, int]:
     decisions = Decisions.open(study)
     standing = decisions.current()
     cleaned = cleaned_labels(decisions.given, standing)
-    differs = (cleaned.values != decisions.given.values) & ~np.isnan(cleaned.values)  # nan: no target, as before
-    changed = differs.reshape(len(cleaned.keep), -1).any(1) & cleaned.keep
+    changed = cleaned.changed(decisions.given.values)
     return len({one.row for one in standing}), int(changed.sum()), int((~cleaned.keep).sum())
 
 
@@ -122,13 +111,3 @@ def commands(study: Study) -> list[str]:
     words = train_words(study, "cleaned.csv", "retrained.safetensors")
     export = f"{PROGRAM} labels export {quote(str(study.path))} --cleaned --out cleaned.csv"
     return [export, " ".join(["python", *map(quote, words)])]
-
-
-def _last_words(folder: Path) -> str:
-    path = folder / FOLDER / LOG
-    try:
-        lines = path.read_text("utf-8", "replace").strip().splitlines()
-    except OSError:
-        lines = []
-    told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    return told[-1] if told else f"The training stopped before it was done. What it said is in `{path}`."

@@ -40,6 +40,11 @@ class CleanedLabels:
     keep: np.ndarray
     """[n] bool; False where the sample was dropped: its label is the given one, and not to be learned from."""
 
+    def changed(self, given: np.ndarray) -> np.ndarray:
+        """[n] bool, whose label is another than the given one and is kept; nan, no target, is no change."""
+        differs = (self.values != given) & ~np.isnan(self.values)
+        return differs.reshape(len(self.keep), -1).any(1) & self.keep
+
 
 def export_decisions(decisions: Decisions, out: Path, *, everyone: bool = False) -> pd.DataFrame:
     """Write the decisions that stand, and return the table (see Decisions.standing)."""

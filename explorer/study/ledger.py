@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from explorer.errors import ExplorerError, StudyError, StudyMismatch
@@ -177,13 +178,17 @@ def _is_filled(connection: sqlite3.Connection, path: Path, fingerprint: str) -> 
 
 def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
     # A stranger's view or trigger would be run by every question; ours are known word by word.
-    own = {_one_line(statement) for statement in _statements(SCHEMA)}
     made = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
-    if not {_one_line(statement) for (statement,) in made} <= own:
+    if not {_one_line(statement) for (statement,) in made} <= _own_schema():
         raise StudyMismatch(
             f"expected decisions about labels in {path}, found a file that is damaged or something else. "
             "Move it away to begin anew."
         )
+
+
+@cache
+def _own_schema() -> frozenset[str]:
+    return frozenset(_one_line(statement) for statement in _statements(SCHEMA))
 
 
 def _one_line(statement: str) -> str:

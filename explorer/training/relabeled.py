@@ -31,7 +31,7 @@ def relabeled(subject: Subject, path: Path) -> tuple[Subject, dict[str, Any]]:
     """
     before = subject.targets
     cleaned = read_labels(path, GivenLabels(before, _classes(subject), subject.class_names))
-    is_changed = (cleaned.values != before).reshape(len(before), -1).any(1) & cleaned.keep
+    is_changed = cleaned.changed(before)
     is_held_out = np.isin(np.arange(len(before)), subject.held_out_rows)
     facts = {
         "file": path.name,

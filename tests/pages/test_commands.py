@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explorer.cli.options import command_parser
-from explorer.pages.building import REPOSITORY
+from explorer.pages.children import REPOSITORY
 from explorer.pages.commands import (
     ARRAYS,
     FUNCTION,

@@ -11,6 +11,7 @@ from explorer.study.decisions import Decisions
 from explorer.study.given import GivenLabels, numbers_of
 from explorer.study.label_files import (
     COLUMNS,
+    CleanedLabels,
     cleaned_labels,
     export_decisions,
     export_labels,
@@ -280,3 +281,12 @@ def test_cleaned_labels_of_other_samples_are_refused(tmp_path, lines, told):
     with pytest.raises(DecisionError) as caught:
         read_labels(path, CLASSES)
     assert told in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_only_kept_labels_that_differ_are_changed():
+    """A dropped one, and a target that was missing and still is, are no change; any one of several targets is."""
+    given = np.array([[1.0, 2.0], [np.nan, np.nan], [3.0, 4.0], [5.0, 6.0]], dtype=np.float32)
+    after = given.copy()
+    after[[2, 3], 1] = 9
+    cleaned = CleanedLabels(after, np.array([True, True, True, False]))
+    assert cleaned.changed(given).tolist() == [False, False, True, False]
