@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import fields, replace
 from itertools import groupby
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +20,7 @@ from explorer.study.decision import Decision, Opinion, checked_decisions, checke
 from explorer.study.entries import checked_lines
 from explorer.study.given import GivenLabels
 from explorer.study.ledger import reading, refusal, writing
+from explorer.study.queries import CHANGES, LATEST, LOG, LOG_COLUMNS, append, newest, standing_of, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,41 +28,6 @@ if TYPE_CHECKING:
     from explorer.study.study import Study
 
 NAME = "decisions.sqlite"
-
-STANDING = """
-    SELECT row, label, decision, new_label, note, decided_at, who FROM entries JOIN (
-        SELECT max(id) AS id FROM entries
-        WHERE batch NOT IN (SELECT undoes FROM batches WHERE undoes IS NOT NULL)
-        GROUP BY row, who
-    ) USING (id) ORDER BY row, id
-"""
-LATEST = """
-    SELECT id FROM batches WHERE who = ? AND kind <> 'undo'
-    AND NOT EXISTS (SELECT 1 FROM batches AS later WHERE later.undoes = batches.id)
-    ORDER BY id DESC LIMIT 1
-"""
-CHANGES = """
-    WITH touched AS MATERIALIZED (
-        SELECT row, max(version) AS version FROM (
-            SELECT row, batch AS version FROM entries WHERE batch > :since
-            UNION ALL
-            SELECT row, undo.id FROM batches AS undo JOIN entries ON entries.batch = undo.undoes WHERE undo.id > :since
-        ) GROUP BY row
-    )
-    SELECT touched.row, version, decision, new_label, note, decided_at, who
-    FROM touched LEFT JOIN entries ON entries.row = touched.row
-        AND batch NOT IN (SELECT undoes FROM batches WHERE undoes IS NOT NULL)
-    ORDER BY touched.row, id
-"""
-LOG_COLUMNS = (
-    *("batch", "kind", "by_whom", "made_at", "undoes"),
-    *("row", "label", "decision", "new_label", "note", "decided_at", "who"),
-)
-LOG = """
-    SELECT batches.id, kind, batches.who, made_at, undoes,
-        row, label, decision, new_label, note, decided_at, entries.who
-    FROM batches LEFT JOIN entries ON entries.batch = batches.id ORDER BY batches.id, entries.id
-"""
 
 
 class Changes(NamedTuple):
@@ -104,7 +70,7 @@ class Decisions:
     def version(self) -> int:
         """Grows with every decision, import and undo, of whomever; 0 when there is none. Cheap: ask every second."""
         with self._reading() as connection:
-            return _newest(connection) if connection else 0
+            return newest(connection) if connection else 0
 
     def decide(self, rows: Iterable[int], decision: str, new_label: Any = None, note: str = "", who: str = "") -> int:
         """Decide the same about some samples, as one batch. When it returns, the decision is on the disk.
@@ -126,7 +92,7 @@ class Decisions:
         now = now_in_utc()
         made = checked_decisions(self.given, rows, decision, new_label, note, who, now)
         with self._writing() as connection:
-            return _append(connection, "decide", made, who, now)
+            return append(connection, "decide", made, who, now)
 
     def adopt(self, decisions: Sequence[Decision], who: str = "") -> int:
         """Take over decisions that were made elsewhere, as one batch of whoever does so; their makers stay named.
@@ -147,10 +113,10 @@ class Decisions:
         if not decisions:
             return 0
         with self._writing() as connection:
-            standing = {replace(one, decided_at="") for one in _standing(connection)}
+            standing = {replace(one, decided_at="") for one in standing_of(connection)}
             added = [one for one in decisions if replace(one, decided_at="") not in standing]
             if added:
-                _append(connection, "import", added, who, now_in_utc())
+                append(connection, "import", added, who, now_in_utc())
         return len(added)
 
     def undo(self, who: str = "") -> list[int]:
@@ -182,7 +148,7 @@ class Decisions:
         Cost: time O(entries of the log).
         """
         with self._reading() as connection:
-            return _standing(connection) if connection else []
+            return standing_of(connection) if connection else []
 
     def changes(self, since: int) -> Changes:
         """What stands now about the rows that were decided about, imported or taken back after a version.
@@ -204,7 +170,7 @@ class Decisions:
                     latest[opinion.who] = opinion
                 latest.pop(None, None)  # the line of a row about which nothing stands
                 opinions[row] = tuple(latest.values())
-            return Changes(_newest(connection), touched, opinions)
+            return Changes(newest(connection), touched, opinions)
 
     def undoable(self, who: str) -> bool:
         """Whether a person has something to take back; raises DecisionError when who is no text that can be kept."""
@@ -232,7 +198,7 @@ class Decisions:
         conflicts = {row for row, found in verdicts(standing).items() if len(found) > 1}
         latest = {one.row: one for one in standing}
         shown = [one for one in standing if everyone or one.row in conflicts or one is latest[one.row]]
-        lines = [(*_values(one), one.row in conflicts) for one in shown]
+        lines = [(*values_of(one), one.row in conflicts) for one in shown]
         columns = [*(one.name for one in fields(Decision)), "conflict"]
         is_class = {"label": "int64"} if self.given.classes else {}
         return self._table(lines, columns, {"row": "int64", "conflict": "bool", **is_class})
@@ -268,36 +234,3 @@ class Decisions:
             if connection:
                 self._known = checked_lines(connection, self.path, self.given, self._known)
             yield connection
-
-
-_shared = attrgetter(*Opinion._fields)
-_values = attrgetter(*(one.name for one in fields(Decision)))
-# As dataclasses.astuple, which takes ten times as long because it copies.
-
-
-def _newest(connection: sqlite3.Connection) -> int:
-    return connection.execute("SELECT max(id) FROM batches").fetchone()[0] or 0
-
-
-def _standing(connection: sqlite3.Connection) -> list[Decision]:
-    return [Decision(*line) for line in connection.execute(STANDING)]
-
-
-def _append(connection: sqlite3.Connection, kind: str, made: Sequence[Decision], who: str, now: str) -> int:
-    batch = connection.execute("INSERT INTO batches (kind, who, made_at) VALUES (?, ?, ?)", (kind, who, now)).lastrowid
-    # What many of them share is handed over once: that takes a third of the time.
-    shared: dict[tuple[Any, ...], int] = {}
-    lines = [(one.row, one.label, shared.setdefault(_shared(one), len(shared))) for one in made]
-    connection.execute("CREATE TEMP TABLE made (row, label, number)")
-    connection.executemany("INSERT INTO made VALUES (?, ?, ?)", lines)
-    connection.execute(
-        "CREATE TEMP TABLE shared (decision, new_label, note, decided_at, who, number INTEGER PRIMARY KEY)"
-    )
-    connection.executemany("INSERT INTO shared VALUES (?, ?, ?, ?, ?, ?)", [(*one, at) for one, at in shared.items()])
-    connection.execute(
-        "INSERT INTO entries (batch, row, label, decision, new_label, note, decided_at, who) "
-        "SELECT ?, row, label, decision, new_label, note, decided_at, who FROM made JOIN shared USING (number) "
-        "ORDER BY made.rowid",
-        (batch,),
-    )
-    return batch
