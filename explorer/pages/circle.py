@@ -57,7 +57,7 @@ def show() -> None:
             icon=":material/info:",
         )
     st.divider()
-    st.subheader("On the map", anchor=False)
+    st.header("On the map", anchor=False)
     st.markdown("Measure the circle with four waves as a study of its own, and open it:")
     st.code(
         "python -m explorer build circle --study studies/circle\nstreamlit run app.py -- studies/circle",
@@ -152,7 +152,7 @@ def leverage_in_words(noise: pd.DataFrame) -> str:
 
 
 def _show_counts(counts: pd.DataFrame, runs: pd.DataFrame) -> None:
-    st.subheader("Neighbors against frequency", anchor=False)
+    st.header("Neighbors against frequency", anchor=False)
     medians, learned = count_medians(counts), learned_frequencies(runs)
     slopes = count_slopes(medians[learned] if len(learned) > 1 else medians)
     negative = float(runs["negative_share"].max())
@@ -204,7 +204,7 @@ def _count_table(medians: pd.DataFrame, shares: pd.DataFrame, slopes: pd.Series)
 
 
 def _show_around(around: pd.DataFrame, runs: pd.DataFrame) -> None:
-    st.subheader("Around the circle", anchor=False)
+    st.header("Around the circle", anchor=False)
     correlations = runs.groupby("frequency")["curvature_correlation"].median()
     st.markdown(
         "**The paper:** where the target bends, the network has fewer neighbors. **Ours:** "
@@ -235,7 +235,7 @@ def _show_around(around: pd.DataFrame, runs: pd.DataFrame) -> None:
 
 
 def _show_noise(noise: pd.DataFrame) -> None:
-    st.subheader("How much label noise is left", anchor=False)
+    st.header("How much label noise is left", anchor=False)
     sigma = float(noise["noise"].iloc[0])
     promised = noise["true_gain"] / noise["factor"]
     averaged = noise["actual_mean_noise"] / noise["predicted_mean_noise"]

@@ -85,7 +85,7 @@ def show_pair(study: Study, row: int, neighbors: Neighbors) -> None:
         row: the sample.
         neighbors: those shown for the network, in their order.
     """
-    st.subheader("Why are these two alike?", anchor=False)
+    st.header("Why are these two alike?", anchor=False)
     others = [int(other) for other in neighbors.indices if other >= 0]
     similarity = dict(zip(others, neighbors.similarities.tolist(), strict=False))
     with st.container(horizontal=True, vertical_alignment="bottom"):

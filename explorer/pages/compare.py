@@ -141,7 +141,7 @@ def _mean(values: np.ndarray, form: str) -> str:
 
 
 def _show_sample(study: Study, row: int, other: Other) -> None:
-    st.subheader(f"Sample {row}", anchor=False)
+    st.header(f"Sample {row}", anchor=False)
     given, answer = given_text(study, row), answer_text(study, row)
     parts = [f"{given_word(study).capitalize()} **{plain(given)}**"] if given else []
     if other.study is study:
@@ -204,7 +204,7 @@ def _show_changes(study: Study, row: int, other: Other) -> None:
     shared = shared_neighbors(study, other, k)
     if not np.isfinite(shared).any():
         return
-    st.subheader("Who has other neighbors", anchor=False)
+    st.header("Who has other neighbors", anchor=False)
     value = float(shared[row])
     show_figure(shared_bars(shared, k, value=value if np.isfinite(value) else None), key="compare-shared")
     rows = rows_by_change(study, other)
@@ -221,7 +221,7 @@ def _show_changes(study: Study, row: int, other: Other) -> None:
 
 
 def _show_columns(study: Study, row: int, other: Other) -> None:
-    st.subheader("One number in both studies", anchor=False)
+    st.header("One number in both studies", anchor=False)
     names = shared_columns(study, other.study)
     if not names:
         st.info("The two studies have no column of numbers in common.", icon=":material/info:")

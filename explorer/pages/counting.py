@@ -62,7 +62,7 @@ def show_counts(study: Study, row: int) -> None:
     """The section of the Density page that counts close neighbors; needs features, neighbors and the soft count."""
     with errors_on_screen():
         st.html(STYLE)
-        st.subheader("Counting only close neighbors", anchor=False)
+        st.header("Counting only close neighbors", anchor=False)
         kind = st.segmented_control(
             "Way to count",
             list(WAYS),

@@ -74,7 +74,7 @@ def _show_numbers(study: Study, row: int) -> None:
 
 
 def _show_factors(study: Study, row: int) -> None:
-    st.subheader("Factor and floor", anchor=False)
+    st.header("Factor and floor", anchor=False)
     factors = study.samples[FACTOR].to_numpy(dtype=float)
     floor = floor_of(study.samples)
     if floor is None:
@@ -109,7 +109,7 @@ def _show_neighborhood(study: Study, row: int) -> None:
     everywhere = labels_averaged(study, row)
     if not len(near):
         return
-    st.subheader("Labels nearby", anchor=False)
+    st.header("Labels nearby", anchor=False)
     # Both figures list the same classes in one order, so that the eye can go across.
     shown = near if everywhere is None else near.reindex(near.index.union(everywhere.index, sort=False), fill_value=0.0)
     numbers = [int(number) for number in shown.index[:MOST_CLASSES]]
@@ -154,7 +154,7 @@ def _show_averages(study: Study, row: int) -> None:
     """The two averages that are equal at rest, beside the values at the sample itself."""
     if identity_gaps(study) is None:
         return
-    st.subheader("The averages around this sample", anchor=False)
+    st.header("The averages around this sample", anchor=False)
     lines = ["| | this sample | average around it |", "|:--|--:|--:|"]
     for name, array in (("prediction", "neighbor_mean"), ("target", "label_mean")):
         means = study.array(f"statistics/{array}")[row]
@@ -178,7 +178,7 @@ def _show_shift(study: Study, row: int) -> None:
     values = study.samples["shift"].to_numpy(dtype=float)
     if not np.isfinite(values).any():
         return
-    st.subheader("Shift", anchor=False)
+    st.header("Shift", anchor=False)
     unit = "distance of probabilities" if study.task == "classification" else "units of the target"
     figure = histogram(count_bins(values), f"shift ({unit})", value=values[row])
     show_figure(figure, key="shift")
@@ -186,6 +186,6 @@ def _show_shift(study: Study, row: int) -> None:
 
 
 def _show_assumptions(study: Study) -> None:
-    st.subheader("Do these numbers apply here?", anchor=False)
+    st.header("Do these numbers apply here?", anchor=False)
     for one in assumptions(study):
         st.markdown(f"{ICONS.get(one.verdict, UNKNOWN_ICON)} **{one.name}**: {one.verdict}. {plain(one.reason)}")

@@ -143,7 +143,7 @@ def _count_text(study: Study, row: int) -> str:
 
 
 def _show_corners(study: Study, row: int) -> None:
-    st.subheader("Do the neighbors agree?", anchor=False)
+    st.header("Do the neighbors agree?", anchor=False)
     overall = label_variance_of_all(study)
     if "label_variance" not in study.samples or overall is None:
         st.info("This needs labels or targets, which this study does not have.", icon=":material/info:")

@@ -28,7 +28,7 @@ def show_alike(tables: dict[str, pd.DataFrame], pictures: list[str]) -> None:
         tables: patches, neighbors, similarities and pairs of benchmarks/similar_patches.py.
         pictures: data addresses, in the order that neighbors refers to.
     """
-    st.subheader("What the networks of the rounds find alike", anchor=False)
+    st.header("What the networks of the rounds find alike", anchor=False)
     patches = tables["patches"]
     counts = patches["soft_density"].to_numpy()
     # A handful of patches far below zero must not squeeze all others together; they are counted in the first bin.

@@ -73,7 +73,7 @@ def show() -> None:
     show_alike(tables, pictures)
     st.divider()
     _show_differences(tables)
-    st.subheader("On the map", anchor=False)
+    st.header("On the map", anchor=False)
     st.markdown("Measure these patches as a study of its own, and open it:")
     command = "python -m explorer build registration --study studies/registration"
     st.code(f"{command}\nstreamlit run app.py -- studies/registration", language="bash")
@@ -98,7 +98,7 @@ def last_medians(rounds: pd.DataFrame, part: str = "train") -> pd.Series:
 
 
 def _show_rounds(rounds: pd.DataFrame, curves: pd.DataFrame) -> None:
-    st.subheader("Training in rounds", anchor=False)
+    st.header("Training in rounds", anchor=False)
     medians, sigma = last_medians(rounds), float(made().get("label_noise", np.nan))
     begun = rounds[(rounds["method"] == "labels") & (rounds["part"] == "train") & (rounds["start"] == "plain")]
     verdict = "below" if medians.max() <= FLOOR else "not always below"
@@ -163,7 +163,7 @@ def _round_table(rounds: pd.DataFrame) -> pd.DataFrame:
 
 
 def _show_gains(gains: pd.DataFrame) -> None:
-    st.subheader("How much label noise is left", anchor=False)
+    st.header("How much label noise is left", anchor=False)
     first = gains[gains["round"] == 1]
     ratio, promised = first["factor"] / first["floor"], first["true_gain"] / first["factor"]
     st.markdown(
@@ -210,7 +210,7 @@ def _span(values: pd.Series) -> str:
 
 
 def _show_differences(tables: dict[str, pd.DataFrame]) -> None:
-    st.subheader("Beside the paper’s study of maps", anchor=False)
+    st.header("Beside the paper’s study of maps", anchor=False)
     rounds, gains = tables["rounds"], tables["gains"]
     own = rounds[(rounds["start"] == "plain") & (rounds["part"] == "train") & (rounds["method"] == "protocol")]
     path, roots = (own.groupby("round")[name].median() for name in ("median_over_sigma", "rms_over_sigma"))

@@ -41,7 +41,7 @@ def show(study: Study) -> None:
         width=WIDTH,
     )
     records = _show_records(study)
-    st.subheader("Train again", anchor=False)
+    st.header("Train again", anchor=False)
     _show_training(study, bool(records))
 
 

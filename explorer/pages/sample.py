@@ -75,7 +75,7 @@ def show(study: Study) -> None:
     _show_steps(study, row)
     _show_sample(study, row)
     _show_features(study, row)
-    st.subheader("Three kinds of neighbors", anchor=False)
+    st.header("Three kinds of neighbors", anchor=False)
     k = _choose_k(study)
     neighbors = {space.by: study.neighbors(row, k=k, by=space.by) for space in SPACES}
     if (neighbors["network"].indices < 0).all():
@@ -179,7 +179,7 @@ def _show_neighbors(study: Study, row: int, space: Space, neighbors: dict[str, N
 
 
 def _show_similarities(study: Study, row: int, neighbors: Neighbors) -> None:
-    st.subheader("How similar are all the others?", anchor=False)
+    st.header("How similar are all the others?", anchor=False)
     similarities, step = similarities_to_others(study, row)
     found = neighbors.similarities[np.isfinite(neighbors.similarities)]
     show_figure(similarity_histogram(similarities, float(found[-1]), len(found)), key="similarities")

@@ -111,7 +111,7 @@ def _offers(
         with st.container(border=True, width=720):
             st.markdown(":material/flag: **Start here:** no data needed, a minute or two of measuring, then the map.")
             _offer(subjects[names[0]], offers[names[0]], open_map, is_primary=True)
-        st.subheader("Or another bundled subject", anchor=False)
+        st.header("Or another bundled subject", anchor=False)
         names = names[1:]
     for some in _in_rows(names, 3):
         for column, name in zip(st.columns(3), some, strict=False):
@@ -142,7 +142,7 @@ def _folder(name: str) -> Path:
 
 
 def _offer(subject: "BundledSubject", folder: Path, open_map: Callable[[], None], is_primary: bool) -> None:
-    st.subheader(subject.name, anchor=False)
+    st.header(subject.name, anchor=False)
     st.markdown(subject.shows)
     st.caption(f"{subject.samples:,} samples")
     progress = builder().progress(folder)

@@ -113,7 +113,7 @@ def test_without_a_study_the_app_offers_the_bundled_subjects(framed):
     test = framed()
     assert not test.exception
     names = ["mnist-noisy", "mnist", "digits", "circle", "registration", "diabetes"]
-    assert [one.value for one in test.subheader if one.value in names] == names
+    assert [one.value for one in test.header if one.value in names] == names
     measure = [one for one in test.button if one.label == "Measure it"]
     assert [one.proto.type for one in measure] == ["primary"] + ["secondary"] * (len(names) - 1)
 

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.pages import registration
 from explorer.pages.circle import leverage_in_words
 
-WORDS = ("subheader", "caption", "markdown", "info")
+WORDS = ("header", "caption", "markdown", "info")
 
 
 def page():
