@@ -4,8 +4,6 @@ The manifest is the one authority: an array that it does not name does not exist
 says is an error. A checksum over its own text closes the circle.
 """
 
-import hashlib
-import json
 import re
 from dataclasses import asdict, dataclass, field, fields, replace
 from math import prod
@@ -18,11 +16,11 @@ from explorer.errors import SettingsError, StudyMismatch, StudyNotFound
 from explorer.records import LIMIT, Settings
 from explorer.study.checksums import Entry
 from explorer.study.expected import check_arrays, check_notes
+from explorer.study.sealed import BLANK_CHECKSUM, check_seal, parsed, require, sealed
 from explorer.study.steps import STEP_NAMES, step_of
 
 FORMAT = 1
 NAME = "manifest.json"
-BLANK_CHECKSUM = "0" * 64
 MOST_BYTES = 2**28
 """A study of a hundred million samples has a manifest smaller than this."""
 FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*){0,3}")
@@ -137,8 +135,7 @@ class Manifest:
             "arrays": {name: entry.as_dict() for name, entry in sorted(self.arrays.items())},
             "files": {name: entry.as_dict() for name, entry in sorted(self.files.items())},
         }
-        text = json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-        return text.replace(BLANK_CHECKSUM, hashlib.sha256(text.encode()).hexdigest(), 1).encode()
+        return sealed(values)
 
     @classmethod
     def from_json(cls, content: bytes) -> "Manifest":
@@ -147,14 +144,14 @@ class Manifest:
         Raises:
             StudyMismatch: not JSON, of a newer format, changed since it was written, or a field is not what it must be.
         """
-        values = _parse(content)
+        values = parsed(content)
         if values["format"] > FORMAT:
             raise StudyMismatch(
                 f"the study has format {values['format']}, this version of the explorer reads up to {FORMAT}. "
                 "Install a newer explorer, or build the study again into another folder."
             )
-        _require(values, MANIFEST_FIELDS, NAME)
-        _check_seal(content, values["checksum"])
+        require(values, MANIFEST_FIELDS, NAME)
+        check_seal(content, values["checksum"])
         _check_subject(values["subject"])
         _check_facts(values)
         read = cls(
@@ -201,49 +198,6 @@ def read_manifest(folder: Path) -> Manifest:
         ) from error
 
 
-def _parse(content: bytes) -> dict[str, Any]:
-    try:
-        values = json.loads(content.decode(), parse_constant=_refuse_constant, parse_float=_finite)
-        json.dumps(values, ensure_ascii=False).encode()  # halves of characters cannot be shown or written again
-    except (ValueError, RecursionError) as error:
-        raise StudyMismatch(
-            f"expected JSON, found text that cannot be read ({error}): it is damaged. Build the study again."
-        ) from error
-    if not isinstance(values, dict) or type(values.get("format")) is not int:
-        raise StudyMismatch("expected a manifest with a format number, found none: it is no study of the explorer.")
-    return values
-
-
-def _refuse_constant(word: str) -> float:
-    raise ValueError(f"{word} is not a number in JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise ValueError(f"{text} is too large")
-    return value
-
-
-def _check_seal(content: bytes, checksum: str) -> None:
-    blank = content.replace(checksum.encode(), BLANK_CHECKSUM.encode(), 1)
-    if hashlib.sha256(blank).hexdigest() != checksum:
-        raise StudyMismatch(
-            "its text is not what was written: the checksum differs, so it was edited or damaged. "
-            "Restore it from a copy, or build the study again."
-        )
-
-
-def _require(values: Any, expected: dict[str, Any], where: str) -> dict[str, Any]:
-    if not isinstance(values, dict) or set(values) != set(expected):
-        found = sorted(values) if isinstance(values, dict) else values
-        raise StudyMismatch(f"{where} must have the fields {', '.join(expected)}, found {found}. Build it again.")
-    for key, types in expected.items():
-        if not isinstance(values[key], types) or isinstance(values[key], bool):
-            raise StudyMismatch(f"{where}: field {key} has the unexpected value {values[key]!r}. Build it again.")
-    return values
-
-
 def _settings(values: dict[str, Any]) -> Settings:
     try:
         return Settings(**values)
@@ -252,7 +206,7 @@ def _settings(values: dict[str, Any]) -> Settings:
 
 
 def _check_subject(subject: Any) -> None:
-    _require(subject, SUBJECT_FIELDS, "subject")
+    require(subject, SUBJECT_FIELDS, "subject")
     for name, least in (("samples", 1), ("outputs", 1)):
         if not least <= subject[name] < LIMIT:
             raise StudyMismatch(f"subject: field {name} has the unexpected value {subject[name]}. Build it again.")
@@ -274,7 +228,7 @@ def _check_facts(values: dict[str, Any]) -> None:
 
 
 def _step(name: str, values: Any) -> StepRecord:
-    record = StepRecord(**_require(values, STEP_FIELDS, name))
+    record = StepRecord(**require(values, STEP_FIELDS, name))
     is_told = all(isinstance(line, str) for line in record.warnings)
     if name not in STEP_NAMES or not is_told or record.seconds < 0 or record.peak_memory_bytes < 0:
         raise StudyMismatch(f"expected steps with texts as warnings, found another in {name[:80]!r}. Build it again.")
@@ -282,7 +236,7 @@ def _step(name: str, values: Any) -> StepRecord:
 
 
 def _file(name: str, values: Any, expected: dict[str, Any] = FILE_FIELDS) -> Entry:
-    values = _require(values, expected, name[:80])
+    values = require(values, expected, name[:80])
     if not (FILE_NAME.fullmatch(name) and len(name) < 200 and step_of(name) in STEP_NAMES):
         raise StudyMismatch(f"expected names of files inside the study, found {name[:80]!r}. Build it again.")
     if values["bytes"] < 0 or not CHECKSUM.fullmatch(values["sha256"]):
