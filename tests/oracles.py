@@ -168,3 +168,26 @@ def average_precision(suspicion, wrong):
     order = np.argsort(-np.asarray(suspicion), kind="stable")
     hits = np.asarray(wrong)[order]
     return float(np.mean(np.cumsum(hits)[hits] / (np.flatnonzero(hits) + 1)))
+
+
+def pair_similarity(model, one, other, compared=None, names=None):
+    """k^C of two samples as a scalar tensor with its graph: full gradients one by one, dense inverse square roots.
+
+    compared maps the outputs [C] of a sample to what is compared; names are the parameters that gradients are taken of.
+    """
+    parameters = [value for name, value in model.named_parameters() if names is None or name in names]
+    blocks = []
+    for sample in (one, other):
+        outputs = model(sample[None])[0]
+        outputs = outputs if compared is None else compared(outputs)
+        rows = []
+        for output in outputs.reshape(-1):
+            gradients = torch.autograd.grad(output, parameters, create_graph=True, allow_unused=True)
+            pieces = zip(gradients, parameters, strict=True)
+            rows.append(torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for g, p in pieces]))
+        blocks.append(torch.stack(rows))
+    roots = []
+    for block in blocks:
+        values, vectors = torch.linalg.eigh(block @ block.T)
+        roots.append(vectors @ torch.diag(values**-0.5) @ vectors.T)
+    return torch.trace(roots[0] @ blocks[0] @ blocks[1].T @ roots[1]) / len(blocks[0])

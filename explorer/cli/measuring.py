@@ -4,6 +4,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import explorer
@@ -60,6 +61,7 @@ def train_network(options: Namespace) -> None:
     """Train a network and save it with its log."""
     from explorer.training import train_to_file
 
+    at, every = _snapshots(options.snapshots)
     facts = train_to_file(
         subject_words(options),
         options.out,
@@ -68,13 +70,58 @@ def train_network(options: Namespace) -> None:
         device=options.device,
         labels=options.labels,
         study=None if options.study is None else explorer.open_study(options.study),
+        enforce=_enforcement(options),
+        misclassify=options.misclassify,
+        snapshots=at,
+        snapshots_every=every,
         progress=_print_epoch,
     )
+    if "dead_units" in facts:
+        facts["dead_units"] = _few(facts["dead_units"])
     labels = facts.get("labels")
     if labels:
         facts["labels"] = f"{labels['file']}: {labels['relabeled']} relabeled, {labels['dropped']} dropped"
         facts |= {f"{name}_as_given": value for name, value in labels["as_given"].items()}
     print_facts({name: value for name, value in facts.items() if not isinstance(value, dict)})
+
+
+def _enforcement(options: Namespace) -> Any:
+    """What is enforced, or None."""
+    from explorer.training import Enforcement, read_pairs
+    from explorer.training.enforcement import KINDS
+
+    if options.enforce is None:
+        alone = next((name for name in ("weight", "pairs") if getattr(options, name) is not None), None)
+        if alone is not None:
+            raise SettingsError(f"--{alone} is about what is enforced, expected --enforce with it. Add it.")
+        return None
+    pairs = options.pairs or "class"
+    if pairs not in KINDS:
+        if not pairs.endswith((".csv", ".parquet")):
+            raise SettingsError(
+                f"--pairs must be {', '.join(KINDS)} or a .csv or .parquet file, found {pairs!r}. Choose one of these."
+            )
+        pairs = read_pairs(Path(pairs))
+    return Enforcement(mode=options.enforce, weight=1.0 if options.weight is None else options.weight, pairs=pairs)
+
+
+def _snapshots(told: str | None) -> tuple[tuple[int, ...], int | None]:
+    """After which epochs weights are kept, or after each so many."""
+    if told is None:
+        return (), None
+    words = told.removeprefix("every:").split(",")
+    if not all(word.isascii() and word.isdigit() and len(word) <= 9 for word in words) or (
+        told.startswith("every:") and len(words) > 1
+    ):
+        raise SettingsError(f"--snapshots must be epochs like 0,1,2,5 or every:N, found {told!r}. Write it so.")
+    numbers = tuple(int(word) for word in words)
+    return ((), numbers[0]) if told.startswith("every:") else (numbers, None)
+
+
+def _few(names: list[str], most: int = 20) -> str:
+    """A list for a terminal; all of it stands in a file."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return (", ".join(names[:most]) + more) or "none"
 
 
 def _measured_fidelity(study: Study, rows: int) -> dict[str, float | int | None]:

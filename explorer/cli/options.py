@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from explorer.cli import labels, measuring, probing, reading
+from explorer.cli import labels, measuring, probing, reading, snapshots
 from explorer.cli.own import add_own_options
 from explorer.errors import SettingsError
 from explorer.records import DEVICES, ENGINES, OUTPUT_MODES, STORAGES, Settings
@@ -45,6 +45,7 @@ def command_parser() -> argparse.ArgumentParser:
     _add_labels(verbs)
     _add_samples(verbs)
     _add_train(verbs)
+    _add_snapshots(verbs)
     return parser
 
 
@@ -227,6 +228,56 @@ def _add_train(verbs: Any) -> None:
         type=Path,
         help="with --labels: also train a control with the labels as given, and keep in this study what came of it",
     )
+    verb.add_argument(
+        "--enforce",
+        choices=("reward", "penalise", "contrast"),
+        help="add the network's own similarity of pairs of samples to its loss: minus it, plus it, or that of samples "
+        "that are no pair minus it",
+    )
+    verb.add_argument("--weight", metavar="W", type=float, help="with --enforce: factor of what is added (default 1)")
+    verb.add_argument(
+        "--pairs",
+        metavar="PAIRS",
+        help="with --enforce: class (samples of one class; default), shift or rotation (a picture and a moved copy), "
+        "or a .csv or .parquet of row numbers with the columns first and second",
+    )
+    verb.add_argument(
+        "--misclassify",
+        metavar="P",
+        type=float,
+        help="in every step replace each label with probability P by a random one, and say which units still fire",
+    )
+    verb.add_argument(
+        "--snapshots",
+        metavar="EPOCHS",
+        help="also keep the weights after these epochs: 0,1,2,5 (0 is before the first), or every:N",
+    )
+
+
+def _add_snapshots(verbs: Any) -> None:
+    verb = _verb(
+        verbs,
+        "snapshots",
+        snapshots.measure_snapshots_of,
+        "how training changed the similarity: measure snapshots of the weights, and keep the table in a study",
+        "mnist-noisy --from weights --study studies/mnist-noisy",
+    )
+    verb.add_argument("subject", metavar="SUBJECT", help=SUBJECT_HELP)
+    verb.add_argument(
+        "--from",
+        metavar="DIR",
+        dest="folder",
+        type=Path,
+        required=True,
+        help="folder of .safetensors, the epoch written into each or at the end of its name",
+    )
+    verb.add_argument("--study", metavar="DIR", type=Path, required=True, help="the study of this subject")
+    verb.add_argument(
+        "--samples", metavar="N", type=int, default=2000, help="measure so many samples at most (default 2000)"
+    )
+    add_own_options(verb, "--labels")
+    verb.add_argument("--device", choices=DEVICES, help="where gradients are computed; as the study when left out")
+    _add_json(verb)
 
 
 def _verb(

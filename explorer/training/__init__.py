@@ -4,9 +4,18 @@ from importlib import import_module
 from typing import Any
 
 _PLACES = {
+    "Enforcement": "enforcement",
+    "Pace": "enforcement",
+    "similarity_loss": "loss",
     "train": "loop",
     "save_log": "saving",
-    "save_weights": "saving",
+    "save_weights": "snapshots",
+    "Snapshots": "snapshots",
+    "Move": "moves",
+    "read_pairs": "pair_files",
+    "rotated": "moves",
+    "shifted": "moves",
+    "unit_activity": "activity",
     "train_to_file": "saving",
 }
 __all__ = sorted(_PLACES)

@@ -14,7 +14,8 @@ from explorer.study.study import Study
 from explorer.subjects.recipes import Recipe
 from explorer.subjects.subject import Subject
 from explorer.training.comparison import compared_answers, compared_errors
-from explorer.training.loop import Progress, answers, predicted_classes, train
+from explorer.training.loop import Progress, train
+from explorer.training.measuring import answers, predicted_classes
 
 Answers = np.ndarray
 """What a network says about every sample: [n] int64 classes, or [n, c] float32 targets."""

@@ -1,10 +1,9 @@
 """Trained networks on disk: the weights, what they came from, and the log of the training beside them."""
 
 import io
-import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import save
-from torch import nn
 
 from explorer.errors import SettingsError
 from explorer.study.decision import now_in_utc
@@ -24,10 +21,14 @@ from explorer.subjects import load_subject
 from explorer.subjects.bundled import is_bundled, untrained_subject
 from explorer.subjects.recipes import Recipe
 from explorer.subjects.subject import Subject
-from explorer.subjects.weights import METADATA_KEY
-from explorer.training.loop import Progress, measure, train
+from explorer.training.activity import dead_units, unit_activity
+from explorer.training.enforcement import Enforcement
+from explorer.training.loop import Progress, train
+from explorer.training.measuring import measure
+from explorer.training.pair_files import among_kept
 from explorer.training.relabeled import relabeled
 from explorer.training.retraining import train_with_control
+from explorer.training.snapshots import Snapshots, save_weights
 
 
 def train_to_file(
@@ -39,12 +40,18 @@ def train_to_file(
     device: str = "auto",
     labels: Path | None = None,
     study: Study | None = None,
+    enforce: Enforcement | None = None,
+    misclassify: float | None = None,
+    snapshots: Sequence[int] = (),
+    snapshots_every: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Train the network of a subject and keep its weights, with the log beside them.
 
     A bundled subject begins with new weights, chosen by the seed; one of your own with the weights that its function
-    gives it.
+    gives it. A training that was interrupted is gone on with when it is asked for again, and ends as if it had not
+    been: where it is stands in `<out>.resume.safetensors`, which is deleted at the end. (With a study there are two
+    trainings, which begin anew.)
 
     Args:
         name: a bundled name, or `path/file.py:function`.
@@ -56,42 +63,71 @@ def train_to_file(
             these; samples that were dropped are neither trained on nor measured.
         study: a study of this subject, to keep a record of what the labels of the file changed (see retraining): a
             second network is then trained first, from the same weights, with the labels as given.
+        enforce: a similarity to enforce; pairs of its own are rows of the subject, and those of dropped samples are
+            left out.
+        misclassify: see train. The activity of every unit at the end goes to the same name with .units.parquet.
+        snapshots: after which epochs to keep weights as well; 0 is before the first.
+        snapshots_every: after each so many epochs, in their place.
         progress: called after every epoch with (epochs done, epochs in all, row of the log).
 
     Returns:
         What is also written into the file: subject, seed, recipe, versions, and the last accuracies or
         errors of the log; with labels of a file, which ones (see relabeled) and, as_given, the accuracies or errors on
         the subject's own labels of all its samples; and besides weights and log, the two paths; with a study also
-        each of its comparisons in words, and record, the path of the record.
+        each of its comparisons in words, and record, the path of the record. With enforce and misclassify these, and
+        dead_units, as layer/unit.
 
     Raises:
-        SettingsError: out cannot be written, epochs or seed cannot be used, or there is a study without labels.
+        SettingsError: out cannot be written, epochs or seed cannot be used, options do not go together, or an
+            interrupted training with other settings is there.
         DecisionError: the labels cannot be read, or are of other samples.
         SubjectError: the subject cannot be trained.
         StudyError: the study is of another subject, or its folder cannot be written.
     """
     out = Path(out)
     _check_writable(out)
+    is_plain = enforce is None and misclassify is None and not snapshots and not snapshots_every
     if study is not None and labels is None:
         raise SettingsError("expected a file of labels with a study, found none. Name one with --labels.")
+    if study is not None and not is_plain:
+        raise SettingsError(
+            "a study is told what labels alone change, found other changes beside them. Leave out --study, or "
+            "--enforce, --misclassify and --snapshots."
+        )
     subject, recipe = _beginning(name, seed)
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
     subject.check()
     trained, changes = (subject, None) if labels is None else relabeled(subject, Path(labels))
+    if enforce is not None and labels is not None and not isinstance(enforce.pairs, str):
+        enforce = replace(enforce, pairs=among_kept(enforce.pairs, trained.dataset.indices))
     how, started = {"seed": seed, "device": device, "progress": progress}, time.perf_counter()
+    resume = out.with_suffix(".resume.safetensors")
     if study is None:
-        log = train(trained, recipe, **how)
+        about = {"subject": subject.name, "seed": seed, "recipe": asdict(recipe)}
+        kept = Snapshots(out=out, at=snapshots, every=snapshots_every, metadata=about)
+        options = {"enforce": enforce, "misclassify": misclassify, "snapshots": kept, "resume": resume}
+        log = train(trained, recipe, **how, **options)
     else:
         log, comparisons = train_with_control(study, subject, trained, recipe, **how)
     seconds = time.perf_counter() - started
     facts = _facts(subject, recipe, log, seed)
     if changes is not None:
         facts["labels"] = {**changes, "as_given": _measured_as_given(subject)}
+    if enforce is not None:
+        facts["enforce"] = enforce.told()
+    log_path, units_path = out.with_suffix(".log.parquet"), out.with_suffix(".units.parquet")
+    if misclassify is not None:
+        units = _activity(trained)
+        save_log(units, units_path)
+        dead = dead_units(units)
+        facts |= {"misclassify": misclassify, "dead_units": list(dead["layer"] + "/" + dead["unit"].astype(str))}
     save_weights(subject.model, out, facts)
-    log_path = out.with_suffix(".log.parquet")
     save_log(log, log_path)
+    resume.unlink(missing_ok=True)
     result = {**facts, "weights": str(out), "log": str(log_path)}
+    if misclassify is not None:
+        result["units"] = str(units_path)
     if study is None:
         return result
     measured = "accuracy" if subject.task == "classification" else "rmse"
@@ -99,19 +135,6 @@ def train_to_file(
     made = _retraining(study, comparisons, weights=str(out.resolve()), seconds=seconds, **about)
     told = {one.part: one.in_words() for one in comparisons}
     return {**result, **told, "record": str(write_record(study.path, made))}
-
-
-def save_weights(model: nn.Module, path: Path, metadata: Mapping[str, Any]) -> None:
-    """Write the weights of a network as safetensors, whole or not at all.
-
-    Args:
-        model: its parameters and buffers are written; of shared ones each name gets a copy.
-        path: replaced when it exists.
-        metadata: JSON values to keep beside the weights.
-    """
-    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
-    # One entry, since safetensors keeps several in a new order every time and the file would never be twice the same.
-    write_file(path, save(tensors, metadata={METADATA_KEY: json.dumps(dict(metadata), sort_keys=True)}))
 
 
 def save_log(log: pd.DataFrame, path: Path) -> None:
@@ -137,6 +160,11 @@ def _beginning(name: str, seed: int) -> tuple[Subject, Recipe]:
         return untrained_subject(name, seed)
     subject = load_subject(name)
     return subject, Recipe(epochs=20, loss="cross-entropy" if subject.task == "classification" else "l2")
+
+
+def _activity(subject: Subject) -> pd.DataFrame:
+    place = next(subject.model.parameters()).device
+    return unit_activity(subject, subject.inputs(subject.train_rows).to(place))
 
 
 def _measured_as_given(subject: Subject) -> dict[str, float]:

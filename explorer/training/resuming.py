@@ -1,0 +1,130 @@
+"""A training that was interrupted goes on where it was, and ends as if it had not been: to the last bit on one thread.
+
+All that a training changes stands in one safetensors file: weights, the state of the optimizer and of the generators,
+the log so far, and the settings that it belongs to. Nothing is pickled.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from explorer.errors import SettingsError
+from explorer.study.steps import write_file
+from explorer.subjects.weights import METADATA_KEY
+
+SECONDS = 1.0
+"""A training writes down where it is after the first epoch that ends so long after it last did."""
+Row = dict[str, float]
+
+
+class Point:
+    """Where a training is, in memory and in a file.
+
+    Args:
+        path: the file; None keeps nothing.
+        settings: JSON values; a file that was made with others is refused.
+        model: is trained.
+        optimizer: trains it.
+        generator: of the order of samples; torch's own, which dropout reads, are kept as well.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        settings: Mapping[str, Any],
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        generator: torch.Generator,
+    ):
+        self.path, self.settings = path, json.loads(json.dumps(dict(settings)))
+        self.model, self.optimizer, self.generator = model, optimizer, generator
+        self.written = time.perf_counter()
+
+    def read(self) -> list[Row]:
+        """Put everything back to where the file says, and return the log until there; empty without a file.
+
+        Raises:
+            SettingsError: the file was made with other settings, or is damaged.
+        """
+        if self.path is None or not self.path.is_file():
+            return []
+        try:
+            with safe_open(self.path, framework="pt") as file:
+                told = json.loads((file.metadata() or {})[METADATA_KEY])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
+            self._check(told["settings"])
+            self._fill(tensors)
+            return told["log"]
+        except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError, OSError) as error:
+            if isinstance(error, SettingsError):
+                raise
+            raise SettingsError(
+                f"an interrupted training cannot be read from {self.path}: {' '.join(str(error).split())}. Delete this "
+                "file to begin anew."
+            ) from error
+
+    def write(self, log: list[Row], *, is_last: bool) -> None:
+        """Write where the training is, unless that was done a moment ago and there is more to come."""
+        if self.path is None or (time.perf_counter() - self.written < SECONDS and not is_last):
+            return
+        told = json.dumps({"settings": self.settings, "log": log})
+        write_file(self.path, save(self._tensors(), metadata={METADATA_KEY: told}))
+        self.written = time.perf_counter()
+
+    def _tensors(self) -> dict[str, Tensor]:
+        found = {f"model/{name}": value for name, value in self.model.state_dict().items()}
+        for number, state in self.optimizer.state_dict()["state"].items():
+            found |= {f"optimizer/{number}/{name}": value for name, value in state.items()}
+        found = {name: value.detach().cpu().contiguous().clone() for name, value in found.items()}
+        found |= {"random/order": self.generator.get_state(), "random/cpu": torch.get_rng_state()}
+        place = next(self.model.parameters()).device
+        if place.type == "cuda":
+            found["random/cuda"] = torch.cuda.get_rng_state(place)
+        return found
+
+    def _fill(self, tensors: dict[str, Tensor]) -> None:
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "random": {}}
+        for name, value in tensors.items():
+            part, rest = name.split("/", 1)
+            parts[part][rest] = value
+        self.model.load_state_dict(parts["model"])
+        states: dict[int, dict[str, Tensor]] = {}
+        for name, value in parts["optimizer"].items():
+            number, rest = name.split("/", 1)
+            states.setdefault(int(number), {})[rest] = value
+        self.optimizer.load_state_dict({"state": states, "param_groups": self.optimizer.state_dict()["param_groups"]})
+        self.generator.set_state(parts["random"]["order"])
+        torch.set_rng_state(parts["random"]["cpu"])
+        if "cuda" in parts["random"]:
+            torch.cuda.set_rng_state(parts["random"]["cuda"], next(self.model.parameters()).device)
+
+    def _check(self, former: Mapping[str, Any]) -> None:
+        now = self.settings
+        differs = [name for name in sorted({*former, *now}) if former.get(name) != now.get(name)]
+        if differs:
+            name = differs[0]
+            raise SettingsError(
+                f"{self.path} is an interrupted training with {name} {_short(former.get(name))}, found "
+                f"{_short(now.get(name))}. Train with the same settings to go on, or delete this file to begin anew."
+            )
+
+
+def data_digest(inputs: Tensor, targets: Tensor, rows: Any) -> str:
+    """64 hex digits that change with an input, a label or which samples are for training."""
+    digest = hashlib.sha256(repr((inputs.shape, inputs.dtype, targets.shape, targets.dtype)).encode())
+    for one in (inputs, targets, torch.as_tensor(rows)):
+        digest.update(one.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"

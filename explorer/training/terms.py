@@ -1,0 +1,138 @@
+"""What an enforced similarity adds to the loss of a step."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from explorer.errors import SettingsError, SubjectError
+from explorer.subjects.subject import Subject
+from explorer.training.batches import COMPANIONS, MOVES, PAIRS, drawn
+from explorer.training.enforcement import Enforcement
+from explorer.training.loss import mean_similarities
+from explorer.training.measuring import answers
+from explorer.training.moves import Move, check_pictures
+
+BY_MODE = (
+    nn.modules.batchnorm._NormBase,
+    nn.modules.dropout._DropoutNd,
+    nn.AlphaDropout,
+    nn.RReLU,
+    nn.RNNBase,
+    nn.MultiheadAttention,
+    nn.TransformerEncoderLayer,
+    nn.TransformerDecoderLayer,
+)
+"""Modules of torch that answer otherwise, or may, while they are trained."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """The enforced part of one step."""
+
+    value: Tensor | None
+    """Scalar to add to the loss; None when there is nothing to add."""
+    similarity: float
+    """Mean k^C of the pairs of the step; nan without any."""
+    outputs: Tensor | None
+    """[b, C] the network's answers to the learned samples, where they came with the term."""
+
+
+class EnforcedTerm:
+    """Makes the term of each step.
+
+    Args:
+        subject: is trained.
+        enforcement: what is enforced.
+        inputs: [n, ...] all inputs on the model's device.
+        targets: [n] or [n, c] the given labels, on the same device.
+        seed: of what is drawn.
+    """
+
+    def __init__(self, subject: Subject, enforcement: Enforcement, inputs: Tensor, targets: Tensor, seed: int):
+        self.subject, self.own, self.inputs, self.targets, self.seed = subject, enforcement, inputs, targets, seed
+        self.rows = subject.train_rows
+        self.move: Move | None = None
+        is_classes = subject.task == "classification"
+        if not isinstance(enforcement.pairs, str):
+            _check_pairs(subject, enforcement.pairs)
+        elif enforcement.pairs == "class":
+            if not is_classes:
+                raise SubjectError(f"pairs of a class need classes, found {subject.task}. Enforce other pairs.")
+        else:
+            check_pictures(subject)
+            self.move = Move(kind=enforcement.pairs, most=enforcement.most)
+        has_several = is_classes and answers(subject, inputs[:1]).shape[1] > 1
+        self.outputs = enforcement.outputs or ("mask" if has_several else "all")
+        self.is_shared = enforcement.weight > 0 and subject.outputs is None and is_mode_blind(subject.model)
+
+    def __call__(self, rows: Tensor, learned: Tensor, step: int) -> Term:
+        """The term of one step.
+
+        Args:
+            rows: [b] the samples that are learned from.
+            learned: [b, ...] their inputs, as the network sees them.
+            step: its number, from 0.
+        """
+        inputs, labels, pairs = self._compared(rows, learned, step)
+        found = mean_similarities(
+            self.subject.model,
+            inputs,
+            pairs,
+            outputs=self.outputs,
+            labels=labels if self.outputs == "mask" else None,
+            output=self.subject.output,
+            parameters=self.subject.parameters,
+        )
+        value = self.own.weight * found.loss(self.own.mode) if self.own.weight else None
+        has_outputs = self.is_shared and found.outputs is not None and isinstance(self.own.pairs, str)
+        return Term(
+            value,
+            found.same.item() if found.pairs else float("nan"),
+            found.outputs[: len(rows)] if has_outputs else None,
+        )
+
+    def _compared(self, rows: Tensor, learned: Tensor, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Inputs, their labels, and pairs or groups among them; where a kind is named, the learned ones come first."""
+        if not isinstance(self.own.pairs, str):
+            return self._given(len(rows), step)
+        if self.move is not None:
+            moved = self.move.moved(learned, drawn(self.seed, MOVES, step))
+            return torch.cat([learned, moved]), self.targets[rows].repeat(2), torch.arange(len(rows)).repeat(2)
+        labels = self.targets[rows]
+        if self.own.mode == "contrast" and bool((labels == labels[0]).all()):
+            others = self.rows[self.subject.targets[self.rows] != labels[0].item()]
+            if len(others):
+                # One of another class, to compare with and not to learn from: every mode learns from the same samples.
+                companion = drawn(self.seed, COMPANIONS, step).choice(others, 1)
+                learned = torch.cat([learned, self.inputs[companion]])
+                labels = torch.cat([labels, self.targets[companion]])
+        return learned, labels, labels
+
+    def _given(self, batch: int, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        chosen = drawn(self.seed, PAIRS, step).choice(self.own.pairs, max(1, batch // 2))
+        rows, places = np.unique(chosen, return_inverse=True)
+        return self.inputs[rows], self.targets[rows], torch.from_numpy(places.reshape(-1, 2))
+
+
+def is_mode_blind(model: nn.Module) -> bool:
+    """Whether a network is made of torch's own modules only, and of none that knows training from evaluation."""
+    return all(
+        type(module).__module__.startswith("torch.nn.modules.") and not isinstance(module, BY_MODE)
+        for module in model.modules()
+    )
+
+
+def _check_pairs(subject: Subject, pairs: np.ndarray) -> None:
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu" or not len(pairs):
+        raise SettingsError(
+            f"pairs must be row numbers [P, 2], found {pairs.dtype} {list(pairs.shape)}. Give two rows a pair."
+        )
+    odd = pairs[~np.isin(pairs, subject.train_rows)]
+    if len(odd):
+        why = "is held out" if 0 <= odd[0] < len(subject) else f"is none of {len(subject):,}"
+        raise SettingsError(f"pairs must be of training samples, found row {odd[0]}, which {why}. Leave it out.")
+    if (pairs[:, 0] == pairs[:, 1]).any():
+        row = pairs[pairs[:, 0] == pairs[:, 1]][0, 0]
+        raise SettingsError(f"a pair must be of two different samples, found {row} with itself. Leave it out.")

@@ -1,0 +1,146 @@
+"""A training that is killed goes on where it was, and ends to the last bit as if it had never been killed."""
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from explorer.errors import SettingsError
+from explorer.subjects import load_subject
+from explorer.subjects.recipes import Recipe
+from explorer.training import Enforcement, Pace, resuming, train, train_to_file
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SCRIPT = Path(__file__).with_name("killed_trainings.py")
+OPTIONS = runpy.run_path(str(SCRIPT))["OPTIONS"]
+OWN = """
+import torch
+from torch import nn
+from explorer.subjects import Subject
+
+def make():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 3))
+        inputs = torch.randn(60, 4)
+    return Subject(name="own", model=model, dataset=inputs, labels=(torch.arange(60) % 3).numpy(),
+                   split=["held-out"] * 12 + ["train"] * 48)
+"""
+EPOCHS = 4
+KILLED = (1, 2, 4, 5, 6)
+"""At the first point, at later ones, and at the last; then between units, weights and log."""
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def subject(tmp_path):
+    path = tmp_path / "own.py"
+    path.write_text(OWN)
+    return f"{path}:make"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that can fork and be killed")
+def test_a_killed_training_ends_bit_identical_to_an_unbroken_one(subject, tmp_path):
+    """Dropout, running statistics, random labels and an enforced similarity included; nothing is left behind."""
+    environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'tests'}", "OMP_NUM_THREADS": "1"}
+    words = [sys.executable, str(SCRIPT), str(tmp_path), subject, str(EPOCHS), *map(str, KILLED)]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.splitlines() == [f"{number} killed" for number in KILLED], done.stderr
+    whole = tmp_path / "whole.safetensors"
+    train_to_file(subject, whole, epochs=EPOCHS, **OPTIONS)
+    log = pd.read_parquet(whole.with_suffix(".log.parquet")).drop(columns="seconds")
+    for number in KILLED:
+        out, told = tmp_path / f"{number}.safetensors", []
+        train_to_file(
+            subject,
+            out,
+            epochs=EPOCHS,
+            **OPTIONS,
+            progress=lambda *one, into=told: into.append(one[0]),
+        )
+        assert out.read_bytes() == whole.read_bytes()
+        pd.testing.assert_frame_equal(pd.read_parquet(out.with_suffix(".log.parquet")).drop(columns="seconds"), log)
+        assert told == list(range(min(number, EPOCHS + 1), EPOCHS + 1)), "what was done is not done again"
+        beside = {path.name.removeprefix(f"{number}.") for path in tmp_path.glob(f"{number}.*")}
+        assert beside == {"safetensors", "log.parquet", "units.parquet"}
+
+
+def interrupted(subject, tmp_path, **options):
+    """A training that somebody stopped after its second epoch."""
+
+    def stop(done, total, row):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_to_file(subject, tmp_path / "w.safetensors", epochs=EPOCHS, device="cpu", progress=stop, **options)
+    assert not (tmp_path / "w.safetensors").exists()
+
+
+@pytest.fixture
+def always(monkeypatch):
+    """Every epoch is written down, however short."""
+    monkeypatch.setattr(resuming, "SECONDS", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"seed": 1}, "with seed 0, found 1"),
+        ({"enforce": Enforcement(weight=2.0)}, "with enforce null, found"),
+        ({"misclassify": 0.5}, "with misclassify null, found 0.5"),
+    ],
+)
+def test_an_interrupted_training_is_not_gone_on_with_under_other_settings(subject, tmp_path, always, options, words):
+    """It is said what differs, and nothing is changed."""
+    interrupted(subject, tmp_path)
+    path = tmp_path / "w.resume.safetensors"
+    before = path.read_bytes()
+    with pytest.raises(SettingsError, match=words):
+        train_to_file(subject, tmp_path / "w.safetensors", epochs=EPOCHS, device="cpu", **options)
+    assert path.read_bytes() == before
+
+
+def test_an_interrupted_training_is_not_gone_on_with_on_other_data(subject, tmp_path, always):
+    """One label that changed is enough."""
+    interrupted(subject, tmp_path)
+    (tmp_path / "own.py").write_text(OWN.replace("torch.arange(60) % 3", "(torch.arange(60) + 1) % 3"))
+    with pytest.raises(SettingsError, match="an interrupted training with data"):
+        train_to_file(subject, tmp_path / "w.safetensors", epochs=EPOCHS, device="cpu")
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])
+def test_a_damaged_file_is_refused_in_a_sentence(subject, tmp_path, content):
+    """With what to do about it."""
+    (tmp_path / "w.resume.safetensors").write_bytes(content)
+    with pytest.raises(SettingsError, match="cannot be read from .* Delete this file to begin anew"):
+        train_to_file(subject, tmp_path / "w.safetensors", epochs=EPOCHS, device="cpu")
+
+
+def test_a_training_counted_in_steps_goes_on_alike(subject, tmp_path, always):
+    """Batches are drawn by the number of the step, so nothing is drawn twice or left out."""
+    recipe = Recipe(epochs=1, loss="cross-entropy", batch_size=4)
+    options = {"pace": Pace(steps=12, every=3), "enforce": Enforcement(mode="contrast"), "device": "cpu"}
+    expected = train(load_subject(subject), recipe, **options)
+
+    def stop(done, total, row):
+        if done == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(load_subject(subject), recipe, **options, resume=tmp_path / "r.safetensors", progress=stop)
+    found = train(load_subject(subject), recipe, **options, resume=tmp_path / "r.safetensors")
+    pd.testing.assert_frame_equal(found.drop(columns="seconds"), expected.drop(columns="seconds"))
+    assert found["seconds"].is_monotonic_increasing
