@@ -6,7 +6,7 @@
 
 Counts are over full gradients in float64, on the training samples, as in the paper. Each run has its own first weights,
 points and order of training. The tables are written after every run, to assets/experiments (a temporary folder for
---quick), and the app shows them on its page Experiments.
+--quick), and the app shows them on its page Training.
 """
 
 import argparse

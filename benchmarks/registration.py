@@ -14,7 +14,7 @@ round are truth minus aligned; a new network, from new weights, learns them.
     AS2        every round corrects the previously aligned annotations, with the first network again
     noisier    the protocol, from annotations with extra noise
 
-The tables go to assets/experiments and the app shows them on its page Experiments.
+The tables go to assets/experiments and the app shows them on its page Training.
 """
 
 import argparse

@@ -4,9 +4,9 @@ import numpy as np
 import streamlit as st
 
 from explorer.pages import circle, registration
-from explorer.pages.assumptions import assumptions
 from explorer.pages.state import plain
 from explorer.study.study import Study
+from explorer.views.assumptions import assumptions
 
 QUERIES, OTHERS = 200, 1000
 """Seeded samples whose pairs stand for all pairs of a study."""
@@ -27,7 +27,7 @@ def show_findings(study: Study) -> None:
     lines = [*_circle_lines(), *_registration_lines()]
     if lines:
         st.markdown("\n".join(f"- {line}" for line in lines))
-        st.caption("Computed from the tables on the Experiments page, which says how they were made.")
+        st.caption("Computed from the tables on the Training page, which says how they were made.")
     else:
         st.info("The tables of the experiments are not here.", icon=":material/info:")
     negative = negative_share(study, study.version) if "features" not in study.steps_missing else None

@@ -1,6 +1,6 @@
 """Lines with names at their ends and bands for their spread, and the power that a line on logarithmic axes shows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,8 @@ HEIGHT = 440
 NAME_HEIGHT = 17
 """Pixels between the names of two lines that end close together."""
 AROUND_HEIGHT = 430
+FINE = 0.08
+"""Shares that differ by no more than this are written with a decimal of a percent."""
 TICKS = (1, 2, 5)
 """Numbers written on a logarithmic axis, times each power of ten."""
 
@@ -25,9 +27,9 @@ class Curve:
     name: str
     """Written at its right end, in its color."""
     across: np.ndarray
-    """[k] positive numbers, rising."""
+    """[k] numbers, rising."""
     up: np.ndarray
-    """[k] positive numbers."""
+    """[k] numbers; on a logarithmic axis positive, like across."""
     low: np.ndarray | None = None
     """[k] lower border of the band; None draws no band."""
     high: np.ndarray | None = None
@@ -88,9 +90,46 @@ def log_curves(curves: Sequence[Curve], titles: tuple[str, str]) -> go.Figure:
     borders = (np.log10(low) - room, np.log10(high) + room)
     ticks = [times * 10.0**power for power in range(int(borders[0]) - 1, int(borders[1]) + 1) for times in TICKS]
     figure.update_yaxes(type="log", range=borders, tickvals=ticks, ticktext=[f"{tick:,g}" for tick in ticks])
-    _name_ends(figure, curves, borders)
+    _name_ends(figure, curves, borders, np.log10)
     told = "; ".join(f"{curve.name} from {curve.up[0]:.4g} to {curve.up[-1]:.4g}" for curve in curves)
     alt = f"{titles[1]} against {titles[0]}, from {across[0]:g} to {across[-1]:g}, both logarithmic: {told}."
+    return figure.update_layout(meta={"alt": alt})
+
+
+def arm_curves(curves: Sequence[Curve], titles: tuple[str, str], *, percent: bool = False, zero: str = "") -> go.Figure:
+    """Lines of several arms over the same steps on plain axes, each with its band and its name at its end.
+
+    Args:
+        curves: at least one; drawn in this order, bands below all lines. Any finite numbers.
+        titles: of the horizontal and the vertical axis, with units.
+        percent: whether up is a share, to be written as a percentage.
+
+    Raises:
+        ShapeError: there is no curve, or a number is not finite.
+    """
+    numbers = [values for curve in curves for values in (curve.across, curve.up, curve.low, curve.high)]
+    numbers = [np.asarray(values, dtype=np.float64) for values in numbers if values is not None]
+    if not curves or not all(np.isfinite(values).all() for values in numbers):
+        raise ShapeError(
+            f"curves of arms need finite numbers, found {len(curves)} curves. Leave out what is not known."
+        )
+    figure = go.Figure([band(curve) for curve in curves if curve.low is not None])
+    form = "%{y:.1%}" if percent else "%{y:.4g}"
+    figure.add_traces([_line(curve, titles, form) for curve in curves])
+    figure.update_layout(figure_layout(HEIGHT, *titles))
+    across = np.concatenate([curve.across for curve in curves])
+    wide = float(across.max() - across.min()) or 1.0
+    figure.update_xaxes(range=[float(across.min()) - 0.02 * wide, float(across.max()) + 0.015 * wide])
+    low = min(float(np.min(curve.up if curve.low is None else curve.low)) for curve in curves)
+    high = max(float(np.max(curve.up if curve.high is None else curve.high)) for curve in curves)
+    room = 0.04 * (high - low) + 1e-9
+    borders = (low - room, high + room)
+    ticks = (".0%" if high - low > FINE else ".1%") if percent else None
+    figure.update_yaxes(range=borders, tickformat=ticks)
+    _name_ends(figure, curves, borders, float)
+    written = (lambda value: f"{100 * value:.1f} %") if percent else (lambda value: f"{value:.4g}")
+    told = "; ".join(f"{curve.name} from {written(curve.up[0])} to {written(curve.up[-1])}" for curve in curves)
+    alt = f"{titles[1]} against {titles[0]}, from {across.min():g} to {across.max():g}: {told}."
     return figure.update_layout(meta={"alt": alt})
 
 
@@ -142,8 +181,8 @@ def band(curve: Curve) -> go.Scatter:
     )
 
 
-def _line(curve: Curve, titles: tuple[str, str]) -> go.Scatter:
-    hover = f"{plain(curve.name)}<br>{plain(titles[0])} %{{x:g}}<br>{plain(titles[1])}: %{{y:.4g}}<extra></extra>"
+def _line(curve: Curve, titles: tuple[str, str], form: str = "%{y:.4g}") -> go.Scatter:
+    hover = f"{plain(curve.name)}<br>{plain(titles[0])} %{{x:g}}<br>{plain(titles[1])}: {form}<extra></extra>"
     return go.Scatter(
         x=curve.across,
         y=curve.up,
@@ -154,16 +193,18 @@ def _line(curve: Curve, titles: tuple[str, str]) -> go.Scatter:
     )
 
 
-def _name_ends(figure: go.Figure, curves: Sequence[Curve], borders: tuple[float, float]) -> None:
+def _name_ends(
+    figure: go.Figure, curves: Sequence[Curve], borders: tuple[float, float], scale: Callable[[float], float]
+) -> None:
     """Names beside the ends of the lines, moved apart where they would write over each other."""
     drawn = HEIGHT - 90
     order = sorted(curves, key=lambda curve: -curve.up[-1])
-    wanted = [drawn * (np.log10(curve.up[-1]) - borders[0]) / (borders[1] - borders[0]) for curve in order]
+    wanted = [drawn * (scale(curve.up[-1]) - borders[0]) / (borders[1] - borders[0]) for curve in order]
     for curve, place, at in zip(order, _moved_apart(wanted, drawn), wanted, strict=True):
         figure.add_annotation(
             x=1,
             xref="paper",
-            y=np.log10(curve.up[-1]),
+            y=scale(curve.up[-1]),
             yshift=place - at,
             xanchor="left",
             xshift=2,

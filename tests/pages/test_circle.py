@@ -1,4 +1,4 @@
-"""Laws of the experiments: the shipped tables hold together, and the words say what the tables hold."""
+"""Laws of the experiment on the circle: the shipped tables hold together, and the words say what the tables hold."""
 
 import json
 
@@ -20,7 +20,6 @@ from explorer.pages.circle import (
     pace_in_words,
     table,
 )
-from explorer.pages.experiments import EXPERIMENTS
 from explorer.subjects.circle import curvature
 
 FREQUENCIES = (1, 2, 4, 8, 16)
@@ -30,7 +29,15 @@ SLOWLY = "more slowly than 1/f"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return made_up_study(tmp_path_factory.mktemp("experiments") / "study")
+    return made_up_study(tmp_path_factory.mktemp("circle") / "study")
+
+
+def circle_tab(folder):
+    """The Training page with its tab Circle open."""
+    test = page("training", folder)
+    test.button_group(key="training-part").set_value("Circle").run()
+    assert not test.exception
+    return test
 
 
 def power_law(power: float, runs: int = 3) -> pd.DataFrame:
@@ -64,7 +71,7 @@ def test_the_page_says_how_fast_counts_fall(folder, tmp_path, monkeypatch, power
     counts = power_law(power)
     np.testing.assert_allclose(count_slopes(count_medians(counts)), power, atol=1e-9)
     with_counts(tmp_path, monkeypatch, counts)
-    text = words(page("experiments", folder))
+    text = words(circle_tab(folder))
     assert (f"**{SLOWLY}**" in text) == (power > -1)
 
 
@@ -151,7 +158,7 @@ def test_shipped_tables_say_how_they_were_made(part, name):
 
 def test_the_page_draws_the_shipped_tables(folder):
     """Counts, circle and gains stand there, from as many epochs as the tables are; nothing depends on the study."""
-    test = page("experiments", folder)
+    test = circle_tab(folder)
     text, alts = words(test), " ".join(alternatives(test))
     epochs = json.loads((circle.TABLES / "circle-counts.json").read_text())["epochs"]
     assert f"{epochs:,} epochs" in text and "5 of 5,000" in text
@@ -170,25 +177,16 @@ def test_the_page_draws_the_shipped_tables(folder):
 
 def test_the_chosen_frequency_is_drawn(folder):
     """The circle of f waves crosses zero 2 f times."""
-    test = page("experiments", folder)
+    test = circle_tab(folder)
     for frequency in (1, 4):
         test.button_group(key="circle-frequency").set_value(frequency).run()
         around = next(one for one, alt in zip(figures(test), alternatives(test), strict=True) if "place on" in alt)
         assert (np.diff(np.sign(around.data[2].y)) != 0).sum() in (2 * frequency - 1, 2 * frequency)
 
 
-@pytest.mark.parametrize("name", list(EXPERIMENTS))
-def test_every_experiment_can_be_chosen(folder, name):
-    """Each is one click away and draws, or says what it lacks."""
-    test = page("experiments", folder)
-    test.button_group(key="experiment").set_value(name).run()
-    assert not test.exception
-    assert figures(test) or test.info
-
-
 def test_without_tables_the_page_says_how_to_make_them(folder, tmp_path, monkeypatch):
     """A wheel without assets shows a command, not an error."""
     monkeypatch.setattr(circle, "TABLES", tmp_path)
-    test = page("experiments", folder)
+    test = circle_tab(folder)
     assert "benchmarks.circle" in test.info[0].value
     assert not figures(test)

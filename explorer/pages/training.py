@@ -1,0 +1,36 @@
+"""Training and what it does to the similarity: this study's, and the paper's experiments run again."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from explorer.pages import circle, enforcing, misclassification, over_epochs, registration
+from explorer.study.study import Study
+
+OWN = "This study"
+EXPERIMENTS: dict[str, Callable[[], None]] = {
+    "Enforcing": enforcing.show,
+    "Misclassification": misclassification.show,
+    "Circle": circle.show,
+    "Registration": registration.show,
+}
+"""Name to what draws it from tables that ship with the project; none needs a study."""
+
+
+def show(study: Study) -> None:
+    """The page of training."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.title("Training", anchor=False, width="content")
+        st.caption(
+            "What training does to the similarity: in this study, and in the paper's experiments, run again with this "
+            "program, which are the same whichever study is open.",
+            width="content",
+        )
+    names = [OWN, *EXPERIMENTS]
+    name = st.segmented_control(
+        "Part", names, default=OWN, required=True, key="training-part", label_visibility="collapsed"
+    )
+    if name == OWN:
+        over_epochs.show(study)
+    else:
+        EXPERIMENTS[name]()
