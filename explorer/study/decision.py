@@ -1,6 +1,5 @@
 """One decision about a label: what it says, and what it may say. No torch, no pandas."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,13 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from explorer.errors import DecisionError
+from explorer.study import texts
 from explorer.study.given import GivenLabels, Label, numbers_of
 
 KINDS = ("keep", "relabel", "drop", "unsure")
 LONGEST = {"note": 10_000, "who": 200}
 """Characters in a note, and in the name of a person."""
-_NOT_KEPT = re.compile("[\0\ud800-\udfff]")
-# A surrogate, as JSON can spell one alone, cannot be written as UTF-8.
 
 
 class Opinion(NamedTuple):
@@ -152,13 +150,7 @@ def _equal(given: GivenLabels, values: np.ndarray, label: Label) -> np.ndarray:
 
 def checked_text(name: str, text: Any) -> str:
     """A note or the name of a person; raises DecisionError when it is none, too long or cannot be kept as UTF-8."""
-    if not isinstance(text, str):
-        raise DecisionError(f"{name} must be text, found {text!r}. Write some, or nothing.")
-    if len(text) > LONGEST[name]:
-        raise DecisionError(f"{name} must be at most {LONGEST[name]:,} characters, found {len(text)}. Shorten it.")
-    if _NOT_KEPT.search(text):
-        raise DecisionError(f"{name} must be text without NUL and halves of characters, found {text!r}. Mend it.")
-    return text
+    return texts.checked_text(name, text, LONGEST[name], DecisionError)
 
 
 def _checked_time(text: str | None) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from explorer.study.decision import Decision, Opinion, checked_decisions, checked_text, now_in_utc, verdicts
 from explorer.study.entries import checked_lines
 from explorer.study.given import GivenLabels
-from explorer.study.ledger import reading, refusal, writing
+from explorer.study.ledger import LEDGER
 from explorer.study.queries import CHANGES, LATEST, LOG, LOG_COLUMNS, append, newest, standing_of, values_of
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Decisions:
 
         Raises:
             DecisionError: it cannot be decided (see checked_decisions); nothing was written.
-            StudyError: it cannot be kept (see ledger.writing); nothing was written.
+            StudyError: it cannot be kept (see Database.writing); nothing was written.
         """
         now = now_in_utc()
         made = checked_decisions(self.given, rows, decision, new_label, note, who, now)
@@ -181,7 +181,7 @@ class Decisions:
     @property
     def refusal(self) -> str | None:
         """Why nobody can decide here now, in a sentence; None where one can, as far as looking tells."""
-        return refusal(self.path, self._fingerprint)
+        return LEDGER.refusal(self.path, self._fingerprint)
 
     def standing(self, *, everyone: bool = False) -> pd.DataFrame:
         """What stands, a line a sample; a line a person where people stand at different decisions.
@@ -223,10 +223,10 @@ class Decisions:
         return table.astype({name: types.get(name, "str") for name in columns})
 
     def _reading(self) -> AbstractContextManager[sqlite3.Connection | None]:
-        return self._checked(reading(self.path, self._fingerprint))
+        return self._checked(LEDGER.reading(self.path, self._fingerprint))
 
     def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
-        return self._checked(writing(self.path, self._fingerprint))
+        return self._checked(LEDGER.writing(self.path, self._fingerprint))
 
     @contextmanager
     def _checked(self, opened: AbstractContextManager) -> Iterator[sqlite3.Connection | None]:

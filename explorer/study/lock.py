@@ -21,13 +21,28 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         StudyError: another process holds it.
     """
-    with (folder / NAME).open("a+b") as file:
-        if not _taken(file, PATIENCE_SECONDS):
+    with held(folder / NAME, PATIENCE_SECONDS) as is_held:
+        if not is_held:
             raise StudyError(
                 f"expected {folder} for this build alone, found another build at work on it. "
                 "Wait for the other one, or stop it: this one can then go on where it ended."
             )
         yield
+
+
+@contextmanager
+def held(path: Path, patience_seconds: float) -> Iterator[bool]:
+    """Hold the lock of one file while the block runs, which is told whether it does.
+
+    Args:
+        path: of the file, made where there is none; nothing is written into it.
+        patience_seconds: how long to wait for another process or thread that holds it.
+
+    Raises:
+        OSError: the file cannot be opened for writing.
+    """
+    with path.open("a+b") as file:
+        yield _taken(file, patience_seconds)
 
 
 def is_locked(folder: Path) -> bool:

@@ -15,6 +15,7 @@ from explorer.study.exact import ExactQuestions, ExactSimilarity, LayerShares, R
 from explorer.study.manifest import Manifest, read_manifest
 from explorer.study.pictures import place_on_sheet, unpacked
 from explorer.study.samples_table import read_samples
+from explorer.study.selections import Kept, read_selections
 from explorer.study.shelf import Shelf
 from explorer.study.steps import STEP_NAMES
 
@@ -99,7 +100,7 @@ class Study(ExactQuestions):
     @property
     def warnings(self) -> list[str]:
         """Sentences that a reader of the study should see."""
-        return self.manifest.warnings
+        return [*self.manifest.warnings, *filter(None, [self._selections.trouble])]
 
     @property
     def fidelity(self) -> dict[str, Any] | None:
@@ -126,19 +127,28 @@ class Study(ExactQuestions):
         """12 hexadecimal digits that change when anything in the study does."""
         entries = self.manifest.arrays | self.manifest.files
         content = "".join(f"{name}{entries[name].sha256}" for name in sorted(entries))
-        return hashlib.sha256((self.subject["fingerprint"] + content).encode()).hexdigest()[:12]
+        measured = (self.subject["fingerprint"] + content).encode()
+        return hashlib.sha256(measured + self._selections.content).hexdigest()[:12]
 
     @property
     def samples(self) -> pd.DataFrame:
-        """The samples table, n rows: see explorer.columns.COLUMNS for what each column means."""
+        """The samples table, n rows: see explorer.columns.COLUMNS for what each column means.
+
+        Its last columns are the named selections, as flags, of the moment when they were first asked for.
+        """
         return self._samples.copy(deep=False)  # pandas copies on write: a caller cannot change the study's table
+
+    @cached_property
+    def _selections(self) -> Kept:
+        return read_selections(self.path, self.n)
 
     @cached_property
     def _samples(self) -> pd.DataFrame:
         measured = [name.removeprefix("statistics/") for name in self.manifest.arrays if name.startswith("statistics/")]
         measured = [name for name in measured if len(self.manifest.arrays[f"statistics/{name}"].shape) == 1]
         classes = max(2, self.subject["outputs"], len(self.class_names or ())) if self.task == "classification" else 0
-        return self._shelf.read("samples.parquet", lambda path: read_samples(path, self.n, classes, measured))
+        table = self._shelf.read("samples.parquet", lambda path: read_samples(path, self.n, classes, measured))
+        return table.join(self._selections.beside(table))
 
     def columns_of(self, quantity: str) -> list[str]:
         """The columns of one quantity: itself, or one for each output of a regression, target_0, target_1 and so on."""

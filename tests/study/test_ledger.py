@@ -12,7 +12,7 @@ import pytest
 from folders import bytes_of
 
 from explorer.errors import StudyError, StudyMismatch
-from explorer.study import ledger
+from explorer.study import database
 from explorer.study.decisions import Decisions
 from explorer.study.given import GivenLabels
 
@@ -75,7 +75,7 @@ def test_a_file_that_is_no_log_of_this_study_is_one_sentence_and_stays_as_it_is(
 def test_a_file_that_others_hold_is_waited_for_and_then_named(decisions, monkeypatch):
     """Reading goes on meanwhile; nothing is written."""
     decisions.decide([0], "keep")
-    monkeypatch.setattr(ledger, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(database, "PATIENCE_SECONDS", 0.05)
     holder = sqlite3.connect(decisions.path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(StudyError, match="held by another program. Nothing was written"):
