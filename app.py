@@ -6,5 +6,6 @@ Pages are drawn by Streamlit; beside them, on the same port, stand the routes th
 import streamlit as st
 
 from explorer.pages.routes import data_routes
+from explorer.pages.warming import warmed_up
 
-app = st.App("explorer/pages/frame.py", routes=data_routes())
+app = st.App("explorer/pages/frame.py", routes=data_routes(), lifespan=warmed_up)

@@ -178,7 +178,7 @@ function smallPicture(row, side, pictures) {
   Object.assign(pane.style, {
     width: `${width * factor}px`,
     height: `${height * factor}px`,
-    backgroundImage: `url("${sheet.image.src}")`,
+    backgroundImage: `url("${sheet.address}")`,
     backgroundSize: `${columns * width * factor}px auto`,
     backgroundPosition: `${-left * factor}px ${-top * factor}px`,
   });

@@ -19,6 +19,9 @@ Object.assign(NetworkMap.prototype, {
     root.querySelector(".closer").addEventListener("click", () => this.zoom(1.5));
     root.querySelector(".farther").addEventListener("click", () => this.zoom(1 / 1.5));
     root.querySelector(".whole").addEventListener("click", () => this.fit());
+    root.querySelector(".saving").addEventListener("click", () => this.save());
+    this.listenToPictures(root.querySelector(".showing"));
+    stage.map = this; // what is drawn on the canvases can be asked for, by tests and by hand
     // Whoever leaves for another page within the pause takes the selection along.
     root.querySelector(".explorer").addEventListener("pointerleave", () => this.flush());
     // Back means back: what Python has not been told yet shall not come after it.
@@ -153,11 +156,16 @@ Object.assign(NetworkMap.prototype, {
     this.part.message.hidden = !text;
   },
 
-  drawStatus() {
-    const { n, conditions, words } = this.data;
+  drawCount() {
+    const { n, words } = this.data;
+    const isAll = this.litCount === undefined || this.litCount === n;
     const number = (value) => value.toLocaleString("en");
-    const some = this.litCount !== undefined && this.litCount < n ? ` · ${number(this.litCount)} selected` : "";
-    this.part.counts.textContent = words + some;
+    this.part.counts.textContent = isAll ? words : `Selected ${number(this.litCount)} of ${number(n)}`;
+  },
+
+  drawStatus() {
+    const { conditions } = this.data;
+    this.drawCount();
     this.part.conditions.replaceChildren(
       ...conditions.map(({ column, words: told }) =>
         element("button", { title: "Take this condition back", onclick: () => this.unfilter(column) }, `${told} ✕`),
@@ -173,13 +181,11 @@ Object.assign(NetworkMap.prototype, {
       const bar = element("i", { class: "scale", style: `background:linear-gradient(to right,${shown.join(",")})` });
       return this.part.legend.replaceChildren(element("span", {}, ends[0]), bar, element("span", {}, ends[1]));
     }
-    return this.part.legend.replaceChildren(
+    this.part.legend.replaceChildren(
       ...entries.map(({ name, count, color }, place) =>
         element(
           "button",
           {
-            "aria-pressed": String(this.kept.has(place)),
-            class: this.kept.size && !this.kept.has(place) ? "dimmed" : null,
             title: `${count.toLocaleString("en")} samples; press to see them alone`,
             onclick: () => this.keepOnly(place),
           },
@@ -189,6 +195,17 @@ Object.assign(NetworkMap.prototype, {
         ),
       ),
     );
+    return this.markLegend();
+  },
+
+  markLegend() {
+    if (this.legend?.kind !== "categories") return;
+    const chosen = this.charts.get(this.color)?.told?.values ?? this.data.conditions.find(({ column }) => column === this.color)?.values ?? [];
+    [...this.part.legend.children].forEach((button, place) => {
+      const isChosen = chosen.includes(this.legend.entries[place].value);
+      button.setAttribute("aria-pressed", String(isChosen));
+      button.classList.toggle("dimmed", chosen.length > 0 && !isChosen);
+    });
   },
 });
 
@@ -203,6 +220,7 @@ export default function show(component) {
   return () => {
     map.flush();
     map.watcher.disconnect();
+    map.stripWatcher?.disconnect();
     window.removeEventListener("popstate", map.forget);
     maps.delete(root);
   };

@@ -4,31 +4,27 @@
 const TELL_AFTER_MS = 400;
 const REACH = { mouse: 12, touch: 24 }; // pixels between a pointer and the point that it means
 const CLICK_SLACK = 6;
-const MOST_PICTURES = 120; // so few points in sight are shown as pictures
 const TRAIL_LENGTH = 20;
+const MOST_CORNERS = 64; // of a lasso: as many as Python puts into a link
 const NO_CODE = 255;
 const NEIGHBORS = 24;
 
 class NetworkMap {
   constructor(root) {
     this.part = Object.fromEntries(
-      ["colors", "legend", "stage", "points", "marks", "lasso", "hover", "message", "counts", "conditions", "panel", "spoken"]
+      ["colors", "legend", "stage", "points", "marks", "lasso", "hover", "message", "counts", "conditions", "panel", "spoken", "fold", "charts", "gallery"]
         .map((name) => [name, root.querySelector(`.${name}`)]),
     );
-    this.layer = new PointLayer(this.part.points);
     this.pictures = new Pictures();
+    this.album = new Album();
     this.samples = new Map();
     this.pending = {};
     this.unheard = [];
     this.serial = 0;
     this.trail = [];
-    this.kept = new Set();
-    this.inSight = [];
+    this.drawn = { names: [], pictures: [] };
     this.isStill = window.matchMedia("(prefers-reduced-motion: reduce)");
     this.listen(root);
-    if (!this.layer.gl) {
-      this.say("This map needs WebGL2, which this browser has switched off. The panel and all other pages work without it.");
-    }
   }
 
   // What Python says while it has not heard our last news is out of date: it must not pull the visitor back. Once it
@@ -37,6 +33,9 @@ class NetworkMap {
     this.tellPython = (news) => setStateValue("told", news);
     const before = this.data ?? {};
     this.data = data;
+    const explorer = this.part.stage.closest(".explorer");
+    if (data.presented) explorer.dataset.presented = data.presented;
+    else delete explorer.dataset.presented;
     const lookedLike = this.theme?.background;
     this.theme = readTheme(this.part.stage);
     if (before.version !== data.version || before.base !== data.base) return this.open();
@@ -50,7 +49,8 @@ class NetworkMap {
     return undefined;
   }
 
-  follow({ sample, color, filter }) {
+  follow({ sample, color, filter, place }) {
+    this.visit(place);
     if (sample !== this.selected) this.go(sample, { tell: false });
     if (color !== this.color) this.recolor(color);
     if (filter !== this.filter) this.refilter();
@@ -83,10 +83,13 @@ class NetworkMap {
     const { data, part } = this;
     this.samples.clear();
     this.pictures.reset(data);
+    this.album.reset(data.base);
     this.trail = [];
     this.unheard = [];
     this.filter = "";
-    this.kept.clear();
+    this.cross = new CrossFilter(data.n);
+    this.charts = new Map();
+    this.order = null;
     part.colors.replaceChildren(
       ...data.colors.map(({ column, title }) => element("option", { value: column }, title)),
     );
@@ -96,12 +99,25 @@ class NetworkMap {
     );
     this.drawStatus();
     this.go(data.sample, { tell: false });
-    await this.recolor(data.color);
+    const colored = this.recolor(data.color);
+    this.layer ??= this.prepareLayer(); // while the server answers: a graphics card takes its time to compile
+    await colored;
     if (data.filter) await this.refilter();
     await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
     this.layer.gl?.finish(); // the mark below must not be earlier than what the eye sees
     performance.mark("map-painted");
     part.stage.dataset.painted = data.version;
+    // Only now: nothing beside the map may keep a visitor waiting for it.
+    await this.openCharts();
+    await this.buildGallery();
+  }
+
+  prepareLayer() {
+    const layer = new PointLayer(this.part.points);
+    if (!layer.gl) {
+      this.say("This map needs WebGL2, which this browser has switched off. The panel and all other pages work without it.");
+    }
+    return layer;
   }
 
   async recolor(column) {
@@ -109,7 +125,7 @@ class NetworkMap {
     this.part.colors.value = column;
     try {
       const [points, legend] = await Promise.all([
-        this.ask(`points/${encodeURIComponent(column)}`).then((answer) => answer.arrayBuffer()),
+        this.ask(`${this.version === this.data.version ? "codes" : "points"}/${encodeURIComponent(column)}`).then((answer) => answer.arrayBuffer()),
         this.ask(`legend/${encodeURIComponent(column)}`).then((answer) => answer.json()),
       ]);
       if (this.color === column) this.take(points, legend);
@@ -120,17 +136,18 @@ class NetworkMap {
 
   take(points, legend) {
     const { n } = this.data;
-    const isNew = this.version !== this.data.version;
-    this.version = this.data.version;
+    const isNew = points.byteLength > n;
     this.legend = legend;
-    this.codes = new Uint8Array(points, 8 * n, n);
-    this.kept.clear();
+    this.codes = new Uint8Array(points, isNew ? 8 * n : 0, n);
     if (isNew) {
-      this.places = new Float32Array(points, 0, 2 * n).map((value) => (Number.isFinite(value) ? value : 1e9));
-      this.lit = new Uint8Array(n).fill(1);
-      this.litCount = n;
+      this.version = this.data.version;
+      this.places = new Float32Array(points, 0, 2 * n);
+      for (let place = 0; place < 2 * n; place++) if (!Number.isFinite(this.places[place])) this.places[place] = 1e9;
+      this.lit = this.cross.lit;
+      this.litCount = this.cross.total;
       this.resize();
       this.fit(false);
+      this.visit(this.data.place, false);
     }
     if (this.layer.gl) {
       if (isNew) this.layer.fill("place", this.places);
@@ -139,33 +156,45 @@ class NetworkMap {
       this.say("");
     }
     this.drawLegend();
+    this.drawCharts();
+    this.offerSorts();
     this.paint();
   }
 
+  // Conditions on columns that are loaded are brushes, counted here; Python tells the rows that pass all others.
   async refilter() {
-    const { n, filter } = this.data;
+    const { n, filter, conditions } = this.data;
     this.filter = filter;
-    if (!filter) return this.light(new Uint8Array(n).fill(1));
+    const rest = this.saysNoChart(conditions).map(({ text }) => text).join(";");
     try {
-      const bits = new Uint8Array(await (await this.ask("rows", `&filter=${encodeURIComponent(filter)}`)).arrayBuffer());
-      if (filter !== this.data.filter) return undefined;
-      const lit = new Uint8Array(n);
-      for (let row = 0; row < n; row++) lit[row] = (bits[row >> 3] >> (row & 7)) & 1;
-      return this.light(lit);
+      let passes = null;
+      if (rest) {
+        const bits = new Uint8Array(await (await this.ask("rows", `&filter=${encodeURIComponent(rest)}`)).arrayBuffer());
+        if (filter !== this.filter) return undefined;
+        passes = new Uint8Array(n);
+        for (let row = 0; row < n; row++) passes[row] = (bits[row >> 3] >> (row & 7)) & 1;
+      }
+      return this.takeConditions(conditions, passes);
     } catch (trouble) {
       return this.say(trouble.message);
     }
   }
 
-  light(lit) {
-    this.lit = lit;
-    this.litCount = lit.reduce((sum, one) => sum + one, 0);
-    if (this.layer.gl) {
-      this.layer.fill("lit", lit);
-      this.say("");
-    }
-    this.drawStatus();
-    this.paint();
+  // Show everywhere which samples are selected; at most once for each frame that is drawn.
+  light() {
+    this.litCount = this.cross.total;
+    this.drawCount();
+    this.lighting ||= requestAnimationFrame(() => {
+      this.lighting = 0;
+      if (this.layer.gl && this.lit) {
+        this.layer.fill("lit", this.lit);
+        this.say("");
+      }
+      this.markLegend();
+      this.drawCharts();
+      this.drawGallery({ samePage: false });
+      this.paint();
+    });
   }
 
   describe(row) {
@@ -201,7 +230,7 @@ class NetworkMap {
     const { panel, spoken } = this.part;
     const hadFocus = panel.contains(panel.getRootNode().activeElement);
     const guide = `guide?study=${encodeURIComponent(this.data.study)}&sample=${row}`;
-    drawPanel(panel, sample, this.pictures, { trail: this.trail, guide, go: (...next) => this.go(...next) });
+    drawPanel(panel, sample, this.pictures, { trail: this.trail, guide, go: (...next) => this.go(...next), pick: this.album.control(row) });
     // The button that was pressed is gone; whoever came by keyboard stays in the panel.
     if (hadFocus) panel.focus({ preventScroll: true });
     panel.scrollTop = 0;
@@ -212,7 +241,6 @@ class NetworkMap {
   // Escape takes back one thing after another: the lasso in hand, the legend's choice, the filter, the trail.
   clear() {
     if (this.line) this.line = null;
-    else if (this.kept.size) this.keepOnly(null);
     else if (this.data.filter || this.litCount < this.data.n) this.unfilter(null);
     else {
       this.trail = [];
@@ -221,29 +249,40 @@ class NetworkMap {
     this.paint();
   }
 
-  keepOnly(place) {
-    if (place === null) this.kept.clear();
-    else if (!this.kept.delete(place)) this.kept.add(place);
-    this.drawLegend();
-    this.paint();
+  // An entry of the legend is a value of the column: pressing it is the same as pressing it in the column's chart.
+  async keepOnly(place) {
+    try {
+      const chart = await this.loadColumn(this.color);
+      if (chart) this.pressCategory(chart, this.legend.entries[place].value);
+    } catch (trouble) {
+      this.say(trouble.message);
+    }
   }
 
   enclose(line) {
-    const corners = line.map(([x, y]) => this.toMap(x, y));
+    const step = Math.ceil(line.length / MOST_CORNERS);
+    const corners = line.filter((_, place) => place % step === 0).map(([x, y]) => this.toMap(x, y));
+    const [left, low] = [0, 1].map((axis) => Math.min(...corners.map((corner) => corner[axis])));
+    const [right, high] = [0, 1].map((axis) => Math.max(...corners.map((corner) => corner[axis])));
     const lit = new Uint8Array(this.data.n);
     for (let row = 0; row < lit.length; row++) {
-      lit[row] = isInside(corners, this.places[2 * row], this.places[2 * row + 1]) ? 1 : 0;
+      const x = this.places[2 * row];
+      const y = this.places[2 * row + 1];
+      if (x >= left && x <= right && y >= low && y <= high && isInside(corners, x, y)) lit[row] = 1;
     }
-    this.light(lit);
+    this.cross.setRest(lit);
+    this.light();
     this.filter = null; // until Python has given the lasso its name
-    const step = Math.ceil(corners.length / 64);
-    this.tell({ lasso: corners.filter((_, place) => place % step === 0) });
+    this.tell({ lasso: corners });
   }
 
   unfilter(column) {
     this.filter = null;
-    if (column === null) this.light(new Uint8Array(this.data.n).fill(1));
+    if (column === null) this.takeConditions([], null);
+    else if (this.charts.get(column)?.told) this.takeBack(column);
     if (column === null || column === "lasso") delete this.pending.lasso;
+    if (column === null) delete this.pending.brushes;
+    else delete this.pending.brushes?.[column];
     this.tell({ unfilter: column ?? "" });
     this.flush();
   }

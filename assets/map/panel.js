@@ -2,10 +2,11 @@
 
 const SHOWN_AT_FIRST = 12;
 
-function drawPanel(panel, sample, pictures, { trail, guide, go }) {
+function drawPanel(panel, sample, pictures, { trail, guide, go, pick = null }) {
   panel.replaceChildren(
     drawHead(sample, trail, go),
     element("div", { class: "who" }, pictures.canvas(sample.row, 120), drawFacts(sample)),
+    ...(pick ? [pick] : []),
     element("h3", {}, "Most similar, as the network sees it"),
     drawNeighbors(sample, pictures, go),
     element("h3", {}, "Its numbers"),
@@ -41,11 +42,11 @@ function drawNeighbors(sample, pictures, go) {
       "None: the network's gradient for this sample is zero or not finite, so it resembles no other.",
     );
   }
-  const tiles = sample.neighbors.map((one) => drawNeighbor(one, pictures, go));
-  const grid = element("div", { class: "neighbors" }, ...tiles.slice(0, SHOWN_AT_FIRST));
-  const more = element("button", { class: "more" }, `Show ${tiles.length - SHOWN_AT_FIRST} more`);
+  const tiles = (from, to) => sample.neighbors.slice(from, to).map((one) => drawNeighbor(one, pictures, go));
+  const grid = element("div", { class: "neighbors" }, ...tiles(0, SHOWN_AT_FIRST));
+  const more = element("button", { class: "more" }, `Show ${sample.neighbors.length - SHOWN_AT_FIRST} more`);
   more.addEventListener("click", () => {
-    grid.append(...tiles.slice(SHOWN_AT_FIRST));
+    grid.append(...tiles(SHOWN_AT_FIRST));
     more.remove();
   });
   const isMixed = sample.neighbors.some((one) => one.has_other_label);
@@ -59,7 +60,7 @@ function drawNeighbors(sample, pictures, go) {
       isMixed ? element("span", {}, " ", element("i", {}, "Shaded"), ": another label.") : null,
     ),
     grid,
-    tiles.length > SHOWN_AT_FIRST ? more : null,
+    sample.neighbors.length > SHOWN_AT_FIRST ? more : null,
   );
 }
 

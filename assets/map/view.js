@@ -21,7 +21,9 @@ Object.assign(NetworkMap.prototype, {
     const { clientWidth: width, clientHeight: height } = this.part.stage;
     if (!width || !height) return;
     const ratio = Math.min(window.devicePixelRatio || 1, 2);
-    for (const canvas of [this.part.points, this.part.marks]) {
+    const { points, marks } = this.part;
+    const isOther = points.width !== Math.round(width * ratio) || points.height !== Math.round(height * ratio);
+    for (const canvas of isOther ? [points, marks] : []) {
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(height * ratio);
     }
@@ -29,6 +31,9 @@ Object.assign(NetworkMap.prototype, {
     this.ratio = ratio;
     if (this.isWhole) this.fit(false);
     this.paint();
+    if (!isOther || !this.layer.count) return;
+    this.drawPoints(); // at once: a canvas of another size is empty
+    this.drawMarks();
   },
 
   fit(smoothly = true) {
@@ -46,6 +51,8 @@ Object.assign(NetworkMap.prototype, {
     const room = height - UNDER_BUTTONS;
     const scale = 0.94 * Math.min(width / Math.max(right - left, 1e-6), room / Math.max(high - low, 1e-6));
     this.whole = scale;
+    const side = Math.max(right - left, high - low, 1e-6);
+    this.box = { left, low, side };
     this.fly({ x: (left + right) / 2, y: (low + high) / 2 + UNDER_BUTTONS / 2 / scale, scale }, smoothly);
     this.isWhole = true;
   },
@@ -77,7 +84,7 @@ Object.assign(NetworkMap.prototype, {
   },
 
   bringIntoSight(row) {
-    if (!this.places) return;
+    if (!this.places || row === this.heldRow) return;
     const [x, y] = this.toScreen(...this.placeOf(row));
     const { width, height } = this.view;
     if (x < 24 || y < 24 || x > width - 24 || y > height - 24) {
@@ -119,37 +126,20 @@ Object.assign(NetworkMap.prototype, {
     this.rest = setTimeout(() => this.lookAround(), 150);
   },
 
-  // Zoomed in so far that few points are left, the points are worth seeing as pictures.
-  lookAround() {
-    const [left, high] = this.toMap(0, 0);
-    const [right, low] = this.toMap(this.view.width, this.view.height);
-    const seen = [];
-    for (let row = 0; row < this.lit.length && seen.length <= MOST_PICTURES; row++) {
-      const [x, y] = [this.places[2 * row], this.places[2 * row + 1]];
-      if (x > left && x < right && y > low && y < high) seen.push(row);
-    }
-    const before = this.inSight.length;
-    this.inSight = seen.length <= MOST_PICTURES && this.view.scale > 3 * this.whole ? seen : [];
-    if (before || this.inSight.length) this.drawMarks();
-  },
-
   drawPoints() {
     if (!this.layer.gl) return;
     const { n } = this.data;
     const roomy = Math.sqrt((this.view.width * this.view.height) / n);
     const size = Math.min(Math.max(0.42 * roomy, n > 20000 ? 2 : 3) * Math.sqrt(this.view.scale / this.whole), 14);
     this.layer.setPalette(this.palette());
-    const someDimmed = this.litCount < n || this.kept.size > 0;
+    const someDimmed = this.litCount < n;
     const opacity = n > 200000 ? 0.7 : 0.85;
     this.layer.draw(this.view, Math.max(size, 1.5), opacity, this.theme.fog, someDimmed);
   },
 
   palette() {
     const rgba = new Uint8Array(4 * 256);
-    const paint = (code, color) => {
-      const isKept = !this.kept.size || this.kept.has(code);
-      rgba.set([...color, isKept ? 255 : 0], 4 * code);
-    };
+    const paint = (code, color) => rgba.set([...color, 255], 4 * code);
     if (this.legend.kind === "scale") {
       const scale = this.theme.trim(this.legend.colors.map(toRgb));
       for (let code = 0; code < NO_CODE; code++) paint(code, blend(scale, code / (NO_CODE - 1)));
@@ -163,23 +153,18 @@ Object.assign(NetworkMap.prototype, {
     const context = this.part.marks.getContext("2d");
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.clearRect(0, 0, this.view.width, this.view.height);
-    this.drawPictures(context);
-    this.drawLines(context);
+    this.drawStill(context);
     if (this.hovered !== null && this.hovered !== undefined) this.drawRing(context, this.hovered, 6, this.theme.text, 1.5);
     if (this.line) this.drawLasso(context);
   },
 
-  drawPictures(context) {
-    if (!this.pictures.layout) return;
-    const { width, height } = this.pictures.layout;
-    const factor = 36 / Math.max(width, height);
-    for (const row of this.inSight) {
-      const [x, y] = this.toScreen(...this.placeOf(row));
-      context.globalAlpha = this.lit[row] ? 1 : 0.25;
-      const corner = [x - (width * factor) / 2, y - (height * factor) - 5];
-      this.pictures.drawOn(context, row, ...corner, width * factor, height * factor, () => this.paint(false));
-    }
-    context.globalAlpha = 1;
+  // What lies over the points whether or not a hand is at the map: pictures, names, and the lines to the neighbors.
+  drawStill(context) {
+    const names = this.placeNames(context);
+    this.drawn = { names, pictures: this.placePictures(names) };
+    this.drawPictures(context, this.drawn.pictures);
+    this.drawLines(context);
+    this.drawNames(context, names);
   },
 
   drawLines(context) {
@@ -232,6 +217,8 @@ function readTheme(node) {
   return {
     background,
     text: color("--st-text-color") || "#000000",
+    font: color("--st-font") || "sans-serif",
+    soft: isDark ? "#8b93a3" : "#8a90a0",
     accent: isDark ? "#ffffff" : "#111111",
     fog: isDark ? [0.62, 0.66, 0.74, 0.16] : [0.45, 0.5, 0.6, 0.16],
     // The end of the scale that is as dark, or as bright, as the page itself would be invisible on it.

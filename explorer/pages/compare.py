@@ -7,8 +7,6 @@ import numpy as np
 import streamlit as st
 
 from explorer.pages.others import SPACES, Other, choose_other, space_of
-from explorer.pages.reading import columns_of_kind, read_value
-from explorer.pages.selection import title_of
 from explorer.pages.state import current_rows, current_sample, page_header, plain, select_sample
 from explorer.pages.tiles import (
     answer_text,
@@ -26,6 +24,8 @@ from explorer.study.study import Study
 from explorer.views.gallery import Tile, large_picture, picture_address, thumbnail
 from explorer.views.overlaid import against, overlaid_histograms, shared_bars
 from explorer.views.planes import POINTS
+from explorer.views.reading import columns_of_kind, read_value
+from explorer.views.selection import title_of
 
 SHOWN, WIDER = 10, 25
 FIRST_COLUMN = "soft_density"

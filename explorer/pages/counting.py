@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from explorer.pages.reading import write_value
 from explorer.pages.state import errors_on_screen
 from explorer.pages.tiles import show_figure
 from explorer.study.counts import EXPONENTS, THRESHOLDS, Counts, counts_of, neighbor_counts
 from explorer.study.study import Study
 from explorer.views.charts import Bins, count_bins, histogram, round_bins
 from explorer.views.planes import HEIGHT, plane
+from explorer.views.reading import write_value
 from explorer.views.theme import DARK_BACKGROUND, LIGHT_BACKGROUND
 
 COUNT = "soft_density"

@@ -5,14 +5,14 @@ import pandas as pd
 import streamlit as st
 
 from explorer.columns import COLUMNS
-from explorer.pages.assumptions import assumptions, identity_gaps
-from explorer.pages.reading import class_name, write_value
-from explorer.pages.state import current_sample, page_header, plain, show_number
+from explorer.pages.numbers import show_number
+from explorer.pages.state import current_sample, page_header, plain
 from explorer.pages.tiles import given_text, guide_link, show_figure
 from explorer.study.study import Study
+from explorer.views.assumptions import FACTOR, RATIO, assumptions, floor_of, identity_gaps
 from explorer.views.charts import bars, count_bins, factor_histogram, histogram
+from explorer.views.reading import class_name, write_value
 
-FACTOR, RATIO = "denoising_factor", "denoising_floor_ratio"
 SAYS = {
     FACTOR: "How much of independent label noise the paper's average keeps. It cannot say how wrong the average is.",
     RATIO: "Near 1 the average counts all samples alike: the factor then knows their number and little else.",
@@ -49,15 +49,6 @@ def show(study: Study) -> None:
         _show_averages(study, row)
     if "shift" in study.samples:
         _show_shift(study, row)
-
-
-def floor_of(samples: pd.DataFrame) -> float | None:
-    """1/√n over the samples that were averaged, read back from the factor and its ratio; None without a ratio."""
-    if RATIO not in samples:
-        return None
-    factors, ratios = (samples[name].to_numpy(dtype=float) for name in (FACTOR, RATIO))
-    known = np.isfinite(factors) & np.isfinite(ratios) & (ratios > 0)
-    return float(np.median(factors[known] / ratios[known])) if known.any() else None
 
 
 def _show_numbers(study: Study, row: int) -> None:

@@ -4,8 +4,6 @@ import numpy as np
 import streamlit as st
 
 from explorer.pages.counting import COUNT, show_counts
-from explorer.pages.reading import read_value, write_value
-from explorer.pages.selection import Between
 from explorer.pages.state import (
     current_rows,
     current_sample,
@@ -16,9 +14,12 @@ from explorer.pages.state import (
 )
 from explorer.pages.tiles import guide_link, picked_points, show_figure, show_samples
 from explorer.study.study import Study
+from explorer.views.assumptions import label_variance_of_all
 from explorer.views.charts import Bins, bin_examples, histogram, round_bins
 from explorer.views.gallery import pictures
 from explorer.views.planes import CORNERS, POINTS, Corner, CornerRule, corner_plane, corner_rule
+from explorer.views.reading import read_value, write_value
+from explorer.views.selection import Between
 
 ALL = "all samples"
 
@@ -36,16 +37,6 @@ def show(study: Study) -> None:
     _show_corners(study, row)
     st.divider()
     show_counts(study, row)
-
-
-def label_variance_of_all(study: Study) -> float | None:
-    """Label variance of the whole study, in the unit of the column label_variance; None without labels or targets."""
-    if "label" in study.samples:
-        labels = study.samples["label"]
-        shares = labels[labels >= 0].value_counts(normalize=True).to_numpy()
-        return float(1 - (shares**2).sum())
-    names = study.columns_of("target")
-    return float(study.samples[names].var(ddof=0).sum()) if names else None
 
 
 def _show_place(study: Study, row: int) -> None:
@@ -114,7 +105,7 @@ def _filter_by_bin(bins: Bins, place: int) -> None:
 
 def _bin_of_filter(bins: Bins) -> int | None:
     condition = selection().filter.on(COUNT)
-    if condition is None:
+    if not isinstance(condition, Between):
         return None
     middle = (condition.low + condition.high) / 2
     place = int(bins.place(np.array([middle]))[0])

@@ -3,8 +3,9 @@
 from dataclasses import asdict
 from typing import Any
 
-from explorer.pages.reading import read_value, write_rows
 from explorer.study.study import Study
+from explorer.views.reading import read_value, write_rows
+from explorer.views.remembered import remembered
 
 FACTS = ("label", "true_label", "flipped", "target", "prediction", "suggested_label", "split")
 NUMBERS = (
@@ -25,23 +26,31 @@ def describe_sample(study: Study, row: int, k: int, by: str = "network") -> dict
     """Everything that the panel shows of one sample: facts, numbers in words, and its k best neighbors."""
     found = study.neighbors(row, k=k, by=by)
     near = [int(other) for other in found.indices if other >= 0]
-    captions = _captions(study, [row, *near])
+    told = captions(study, [row, *near])
+    facts, numbers = _shown_columns(study)
     return {
-        **captions[0],
-        "facts": [asdict(read_value(study, one, row)) for name in FACTS for one in study.columns_of(name)],
-        "numbers": [asdict(read_value(study, name, row)) for name in NUMBERS if name in study.samples],
+        **told[0],
+        "facts": [asdict(read_value(study, name, row)) for name in facts],
+        "numbers": [asdict(read_value(study, name, row)) for name in numbers],
         "neighbors": [
             {
                 **caption,
                 "similarity": float(similarity),
-                "has_other_label": study.task == "classification" and caption["label"] != captions[0]["label"],
+                "has_other_label": study.task == "classification" and caption["label"] != told[0]["label"],
             }
-            for caption, similarity in zip(captions[1:], found.similarities, strict=False)
+            for caption, similarity in zip(told[1:], found.similarities, strict=False)
         ],
     }
 
 
-def _captions(study: Study, rows: list[int]) -> list[dict[str, Any]]:
+@remembered(most=1)
+def _shown_columns(study: Study) -> tuple[list[str], list[str]]:
+    facts = [column for name in FACTS for column in study.columns_of(name)]
+    return facts, [name for name in NUMBERS if name in study.samples]
+
+
+def captions(study: Study, rows: list[int]) -> list[dict[str, Any]]:
+    """What a picture's caption says: label or target, prediction, and whether both agree."""
     is_classification = study.task == "classification"
     labels = write_rows(study, "label" if is_classification else "target", rows)
     predictions = write_rows(study, "prediction", rows)

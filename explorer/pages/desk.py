@@ -11,14 +11,12 @@ import numpy as np
 
 from explorer.errors import SettingsError
 from explorer.pages.describing import describe_sample
-from explorer.pages.reading import class_name
-from explorer.pages.reasons import differs, few_neighbors, known_reasons, reasons
-from explorer.pages.selection import Filter
 from explorer.study.given import GivenLabels
 from explorer.study.study import Study
+from explorer.views.reading import class_name
+from explorer.views.reasons import differs, few_neighbors, known_reasons, ranked_rows, ranking_of, reasons
+from explorer.views.selection import Filter
 
-RANKINGS = ("suspicion", "label_margin", "target_residual", "neighbor_disagreement", "given_label_loss")
-"""The first of these that a study has orders the queue; higher is more suspicious in all of them."""
 SCOPES = {"doubted": "Doubted only", "all": "All ranked"}
 DOUBTED_RESIDUAL = 2.0
 """Usual distances from which on a target is doubted."""
@@ -34,18 +32,6 @@ MOST_CLASSES = 60
 MOST_PAIRS = 200
 LONGEST_FILTER = 10_000
 KEPT_QUEUES = 16
-
-
-def ranked_rows(suspicion: np.ndarray) -> np.ndarray:
-    """Row numbers, most suspicious first, equals in the order of rows; rows without a finite value are left out."""
-    order = np.argsort(-suspicion, kind="stable")
-    return order[np.isfinite(suspicion[order])]
-
-
-def ranking_of(study: Study) -> str | None:
-    """The column that orders the queue; None for a study without labels, targets or doubt about them."""
-    is_labeled = study.columns_of("label" if study.task == "classification" else "target")
-    return next((name for name in RANKINGS if is_labeled and name in study.samples), None)
 
 
 class Desk:

@@ -58,7 +58,7 @@ def state(study: Study, request: Request) -> Response:
 
 def decide(study: Study, told: dict[str, Any]) -> Response:
     """Decide the same about some rows, as one batch that one undo takes back."""
-    known = _checked_keys(told, needed=("rows", "decision", "who"), known=("new_label", "note", "once"))
+    known = checked_keys(told, needed=("rows", "decision", "who"), known=("new_label", "note", "once"))
     if not isinstance(known["rows"], list):
         raise DecisionError(f"rows must be a list of row numbers, found {_short(known['rows'])}. Pass a list.")
     desk_of(study)
@@ -75,7 +75,7 @@ def decide(study: Study, told: dict[str, Any]) -> Response:
 
 def undo(study: Study, told: dict[str, Any]) -> Response:
     """Take back the latest batch of a person."""
-    known = _checked_keys(told, needed=("who",), known=("once",))
+    known = checked_keys(told, needed=("who",), known=("once",))
     desk_of(study)
     state = desk_state_of(study)
 
@@ -134,7 +134,8 @@ def whole_number(text: str, name: str, end: int) -> int:
     return int(text)
 
 
-def _checked_keys(told: dict[str, Any], needed: Sequence[str], known: Sequence[str] = ()) -> dict[str, Any]:
+def checked_keys(told: dict[str, Any], needed: Sequence[str], known: Sequence[str] = ()) -> dict[str, Any]:
+    """A message with all the keys that it needs and none but known ones; raises DecisionError otherwise."""
     missing = [key for key in needed if key not in told]
     unknown = [key for key in told if key not in (*needed, *known)]
     if missing or unknown:

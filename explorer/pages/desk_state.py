@@ -9,24 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from explorer.pages.reading import class_name
-from explorer.study.coverage import coverage, expected_left
 from explorer.study.decision import Opinion
 from explorer.study.decisions import Decisions
 from explorer.study.given import Label, numbers_of
-from explorer.study.standing import VERDICTS, Standing
+from explorer.study.review import left_of, progress_of
+from explorer.study.standing import Standing
 from explorer.study.study import Study
+from explorer.views.reading import class_name
 
 MANY = 100
 """Rows that share all opinions, from which on they are told together."""
 KEPT_NEWS, KEPT_PEOPLE, KEPT_ANSWERS = 4, 256, 1000
-WRONG = ("relabel", "drop")
-"""What says that a label was wrong."""
-FEWEST_FOUND, FEW_FOUND, MOST_COVERED = 50, 5, 0.5
-"""Wrong labels found from which on it is told how many are left; fewer do where they are most of what is expected.
-
-Earlier ones come up so much sooner than the rest that the estimate would be several times too low.
-"""
 LEFT_PATIENCE = 20
 
 
@@ -41,7 +34,7 @@ class DeskState:
         # By what is known: several who ask the same share the work, and what is asked again and again is asked once.
         self._news = lru_cache(maxsize=KEPT_NEWS)(lambda known, since: self._make_news(since))
         self._undoable = lru_cache(maxsize=KEPT_PEOPLE)(lambda known, who: self.decisions.undoable(who))
-        self._progress = lru_cache(maxsize=1)(lambda known: self._make_progress())
+        self._progress = lru_cache(maxsize=1)(lambda known: progress_of(self._standing.verdicts()))
         self._known_left: dict[str, float] | None = None
         self._left_of, self._left_again_at = (0, 0), 0.0
         self._answers: dict[str, Future[dict[str, Any]]] = {}
@@ -118,22 +111,6 @@ class DeskState:
             ],
         }
 
-    def _make_progress(self) -> dict[str, Any]:
-        verdicts = self._standing.verdicts()
-        found = dict(zip(VERDICTS, np.bincount(verdicts, minlength=len(VERDICTS)).tolist(), strict=True))
-        wrong = sum(found[one] for one in WRONG)
-        clear = wrong + found["keep"]
-        return {
-            "reviewed": len(verdicts) - found[""],
-            "relabeled": found["relabel"],
-            "dropped": found["drop"],
-            "kept": found["keep"],
-            "unsure": found["unsure"],
-            "conflicts": found["conflict"],
-            "wrong_found": wrong,
-            "precision": wrong / clear if clear else None,
-        }
-
     def _left(self, known: tuple[int, int]) -> dict[str, float] | None:
         """How many wrong labels are expected among the rest, and the share found so far; None where nobody can tell.
 
@@ -143,18 +120,11 @@ class DeskState:
         planted = self._study.notes("statistics").get("planted")
         now = monotonic()
         if planted and known != self._left_of and now >= self._left_again_at:
-            self._left_of, self._known_left = known, self._make_left(planted["suspicion"])
+            suspicion = self._study.samples["suspicion"].to_numpy(dtype=float)
+            left = left_of(suspicion, self._standing.verdicts(), planted["suspicion"])
+            self._left_of, self._known_left = known, left
             self._left_again_at = now + LEFT_PATIENCE * (monotonic() - now)
         return self._known_left
-
-    def _make_left(self, planted: list[float]) -> dict[str, float] | None:
-        suspicion = self._study.samples["suspicion"].to_numpy(dtype=float)
-        verdicts = self._standing.verdicts()
-        wrong = np.isin(verdicts, [VERDICTS.index(one) for one in WRONG]) & np.isfinite(suspicion)
-        found = int(wrong.sum())
-        covered = coverage(suspicion, verdicts > 0, planted, wrong) if found >= FEW_FOUND else 0.0
-        is_told = covered >= MOST_COVERED or (covered > 0 and found >= FEWEST_FOUND)
-        return {"wrong": expected_left(found, covered), "coverage": covered} if is_told else None
 
 
 def label_text(study: Study, label: Label) -> str:

@@ -19,11 +19,11 @@ from explorer.pages.groups import (
     stored_neighbors,
     usual_tolerance,
 )
-from explorer.pages.selection import MOST_ROWS, Among, Filter
 from explorer.pages.state import current_rows, current_sample, filter_by, plain, selection
 from explorer.pages.tiles import given_word, sample_tile, show_gallery
 from explorer.study.study import Study
 from explorer.views.gallery import Tile
+from explorer.views.selection import MOST_ROWS, Among, Filter
 
 if TYPE_CHECKING:
     from explorer.similarity.duplicates import DuplicateGroups

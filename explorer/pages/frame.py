@@ -6,7 +6,21 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.pages import compare, denoising, density, experiments, guide, labels, probe, sample, start, state
+from explorer.pages import (
+    compare,
+    denoising,
+    density,
+    guide,
+    labels,
+    present,
+    presentation,
+    probe,
+    sample,
+    saving,
+    start,
+    state,
+    training,
+)
 from explorer.pages import map as map_page
 from explorer.study.study import Study
 
@@ -19,7 +33,8 @@ PAGES: dict[str, tuple[Callable[[Study], None], str]] = {
     "Compare": (compare.show, ":material/compare:"),
     "Labels": (labels.show, ":material/label:"),
     "Probe": (probe.show, ":material/biotech:"),
-    "Experiments": (experiments.show, ":material/experiment:"),
+    "Training": (training.show, ":material/model_training:"),
+    "Present": (present.show, ":material/slideshow:"),
     "Guide": (guide.show, ":material/menu_book:"),
 }
 
@@ -28,12 +43,18 @@ def main() -> None:
     """Draw the app."""
     st.set_page_config(page_title="Network similarity explorer", page_icon=ASSETS / "logo.svg", layout="wide")
     st.html(ASSETS / "app.css")
-    page = _navigation()
+    page, shows, leave = _navigation()
+    if state.is_presented() and state.study_name():
+        with state.errors_on_screen():
+            presentation.show(shows, leave)
+        return
     state.follow_url(page.url_path)
     page.run()
 
 
-def _navigation() -> st.Page:
+def _navigation() -> tuple[st.Page, dict[str, Callable[[Study], None]], Callable[[str], None]]:
+    """The page that was chosen, what draws each page, and the way from the presentation back to the page Present."""
+
     def open_sample() -> None:
         _go_to(pages[list(PAGES).index("Sample")])
 
@@ -45,7 +66,13 @@ def _navigation() -> st.Page:
     ]
     studies = partial(start.show, partial(_go_to, pages[0]))
     pages.append(st.Page(studies, title="Studies", icon=":material/folder_open:", url_path="studies"))
-    return st.navigation(pages, position="top" if state.study_name() else "hidden")
+
+    def leave(study: str) -> None:
+        st.switch_page(pages[list(PAGES).index("Present")], query_params={"study": study})
+
+    is_bare = state.is_presented() or not state.study_name()
+    page = st.navigation(pages, position="hidden" if is_bare else "top")
+    return page, {title.lower(): show for title, show in shows.items()}, leave
 
 
 def _open(show: Callable[[Study], None]) -> None:
@@ -54,7 +81,9 @@ def _open(show: Callable[[Study], None]) -> None:
         start.show(st.rerun)
         return
     with state.errors_on_screen():
-        show(state.open_study())
+        study = state.open_study()
+        saving.follow_link(study, state.show_map_place)
+        show(study)
 
 
 def _go_to(page: st.Page) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.pages.reading import class_name
 from explorer.records import Neighbors
 from explorer.study.study import Study
+from explorer.views.reading import class_name
 
 if TYPE_CHECKING:
     from explorer.similarity.duplicates import DuplicateGroups

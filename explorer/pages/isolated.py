@@ -5,11 +5,11 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from explorer.pages.groups import stored_neighbors
-from explorer.pages.reading import write_value
 from explorer.pages.state import current_rows, current_sample
 from explorer.pages.tiles import PER_PAGE, given_word, guide_link, show_figure, show_samples
 from explorer.study.study import Study
 from explorer.views.charts import Bins, histogram, round_bins
+from explorer.views.reading import write_value
 from explorer.views.theme import SELECTED
 
 COUNT = "soft_density"

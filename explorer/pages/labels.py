@@ -10,9 +10,9 @@ import streamlit as st
 
 from explorer.pages import duplicates, isolated, retrained, routes, state
 from explorer.pages.desk import desk_of, ranking_of
-from explorer.pages.selection import Equals, Filter
 from explorer.pages.tiles import given_word
 from explorer.study.study import Study
+from explorer.views.selection import Equals, Filter
 
 QUESTION = {
     "classification": "Which given labels does the network's own similarity contradict? Most suspicious first.",

@@ -8,6 +8,7 @@ from pathlib import Path
 from explorer.errors import StepMissing, StudyError, StudyNotFound
 from explorer.study.lock import is_locked
 from explorer.study.manifest import NAME
+from explorer.study.selections import NAME as SELECTIONS
 from explorer.study.study import Study
 
 STUDIES = Path("studies")
@@ -107,13 +108,15 @@ class Library:
         return f"expected one of the studies ({known}), found {name[:80]!r}. Choose one of these."
 
     def open(self, name: str) -> Study:
-        """The study, opened once for as long as its manifest stays the same. A failed load is not remembered.
+        """The study, opened once for as long as its manifest and its named selections stay the same.
+
+        A failed load is not remembered.
 
         Raises:
             StudyNotFound, StudyMismatch, StepMissing: as Study.open.
         """
         path = self.path(name)
-        stamp = (path, _stamp(path / "manifest.json"))
+        stamp = (path, _stamp(path / "manifest.json"), _stamp(path / SELECTIONS))
         with self._lock:
             known = self._open.get(name)
             if known is None or known[0] != stamp:

@@ -12,12 +12,13 @@ import explorer
 from explorer.columns import COLUMNS
 from explorer.pages.consent import asking, may_load
 from explorer.pages.given_inputs import Given, choose_inputs
-from explorer.pages.reading import Reading, place_in_words, write_value
-from explorer.pages.state import page_title, plain, reading_html
+from explorer.pages.numbers import reading_html
+from explorer.pages.state import page_title, plain
 from explorer.pages.tiles import sample_tile, show_gallery
 from explorer.pages.verdicts import answer_text, badge, nearest_other, percent, verdict
 from explorer.study.study import Study
 from explorer.views.gallery import Tile, large_picture, picture_address
+from explorer.views.reading import Reading, place_in_words, write_value
 
 if TYPE_CHECKING:
     from explorer.pipeline.probe import Probe

@@ -20,15 +20,17 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from explorer.errors import ExplorerError, SettingsError, StudyNotFound
-from explorer.pages.coloring import color_codes, legend
+from explorer.pages import album_routes, columns_routes, strip
 from explorer.pages.describing import describe_sample
 from explorer.pages.desk_routes import QUESTIONS, TOLD, Refused, read_message, whole_number
 from explorer.pages.library import library
-from explorer.pages.selection import Filter
 from explorer.study.study import KINDS, Study
+from explorer.views.coloring import color_codes, legend
+from explorer.views.selection import Filter
 
 TOKEN = secrets.token_urlsafe(24)
 PREFIX = "/data"
+PACKED = "application/octet-stream"
 MOST_NEIGHBORS = 100
 LONGEST_SENTENCE = 2000
 
@@ -39,16 +41,21 @@ def data_routes() -> list[Route]:
     """All data routes, for st.App."""
     answers: dict[str, Answer] = {
         "points/{column}": _points,
+        "codes/{column}": _codes,
         "legend/{column}": _legend,
         "rows": _rows,
         "sample/{row}": _sample,
         "sheet/{number}": _sheet,
         "picture/{row}.png": _picture,
+        "strip": strip.strip,
         **QUESTIONS,
+        **columns_routes.QUESTIONS,
+        **album_routes.QUESTIONS,
     }
     below = f"{PREFIX}/{{token}}/{{study}}"
     guarded = [Route(f"{below}/{path}", _guard(answer)) for path, answer in answers.items()]
-    listening = [Route(f"{below}/{path}", _listen(act), methods=["POST"]) for path, act in TOLD.items()]
+    told = TOLD | columns_routes.TOLD | album_routes.TOLD
+    listening = [Route(f"{below}/{path}", _listen(act), methods=["POST"]) for path, act in told.items()]
     # Streamlit answers any other path with its start page; a stranger should read that there is nothing.
     return [*guarded, *listening, Route(f"{PREFIX}/{{rest:path}}", _nothing)]
 
@@ -66,7 +73,11 @@ def picture_url(study: Study, row: int) -> str:
 def _points(study: Study, request: Request) -> Response:
     codes = color_codes(study, _column(study, request))
     places = study.samples[["x", "y"]].to_numpy(dtype="<f4")
-    return Response(places.tobytes() + codes.tobytes(), media_type="application/octet-stream")
+    return Response(places.tobytes() + codes.tobytes(), media_type=PACKED)
+
+
+def _codes(study: Study, request: Request) -> Response:
+    return Response(color_codes(study, _column(study, request)).tobytes(), media_type=PACKED)
 
 
 def _legend(study: Study, request: Request) -> Response:
@@ -75,7 +86,7 @@ def _legend(study: Study, request: Request) -> Response:
 
 def _rows(study: Study, request: Request) -> Response:
     let_through = Filter.parse(request.query_params.get("filter", "")).mask(study.samples)
-    return Response(np.packbits(let_through, bitorder="little").tobytes(), media_type="application/octet-stream")
+    return Response(np.packbits(let_through, bitorder="little").tobytes(), media_type=PACKED)
 
 
 def _sample(study: Study, request: Request) -> Response:
@@ -116,6 +127,9 @@ def _guard(answer: Answer) -> Callable[[Request], Response]:
         kept = "private, max-age=31536000, immutable" if is_current else "no-store"
         response.headers.setdefault("Cache-Control", kept)
         response.headers["X-Content-Type-Options"] = "nosniff"
+        if response.media_type == PACKED:
+            # Streamlit would gzip it: a second for a million points, in which nobody else is answered, to save a tenth.
+            response.headers["Content-Encoding"] = "identity"
         return response
 
     return respond

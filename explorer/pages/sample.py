@@ -6,8 +6,8 @@ import numpy as np
 import streamlit as st
 
 from explorer.pages.closer import choose_exact, exact_neighbors, exact_tiles, show_exact_note, show_pair
-from explorer.pages.reading import write_value
-from explorer.pages.state import current_rows, current_sample, page_header, plain, select_sample
+from explorer.pages.saving import show_pick
+from explorer.pages.state import current_rows, current_sample, is_presented, page_header, plain, select_sample
 from explorer.pages.tiles import (
     answer_text,
     given_text,
@@ -21,6 +21,7 @@ from explorer.records import Neighbors
 from explorer.study.study import Study
 from explorer.views.charts import bars, similarity_histogram
 from explorer.views.gallery import large_picture, picture_address, thumbnail
+from explorer.views.reading import write_value
 
 CHOICES = (5, 10, 24, 50)
 DRAWN = 200_000
@@ -72,7 +73,8 @@ def show(study: Study) -> None:
     """The page of the selected sample."""
     row = current_sample(study)
     page_header(study, "Sample", "Which samples are alike: for the network, in its last layer, and as raw inputs.")
-    _show_steps(study, row)
+    if not is_presented():
+        _show_steps(study, row)
     _show_sample(study, row)
     _show_features(study, row)
     st.header("Three kinds of neighbors", anchor=False)
@@ -129,6 +131,7 @@ def _show_steps(study: Study, row: int) -> None:
             width=136,
             on_change=lambda: select_sample(st.session_state["row-number"]),
         )
+        show_pick(study, row)
 
 
 def _show_sample(study: Study, row: int) -> None:

@@ -1,25 +1,31 @@
 """One selection for all pages, mirrored in the URL, and the few elements that every page shares."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
-from html import escape
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import streamlit as st
 
 from explorer.errors import ExplorerError, SettingsError
 from explorer.pages.library import library
-from explorer.pages.reading import Reading, columns_of_kind, kind_of, read_value, write_value
-from explorer.pages.selection import Condition, Equals, Filter, Selection
+from explorer.pages.plain import plain
+from explorer.pages.saving import PRESENTED, SAVED, Seen, show_save
 from explorer.study.study import Study
+from explorer.views.reading import columns_of_kind, kind_of, write_value
+from explorer.views.remembered import remembered
+from explorer.views.selection import Condition, Equals, Filter, OneOf, Selection
 
 _SELECTION = "selection"
 _MIRRORED = "url_as_we_left_it"
 _PAGE = "page"
+_PLACE = "place_on_the_map"
 _PARAMS = ("study", "sample", "color", "filter")
+LARGEST_PLACE = 1e12
+"""No map reaches so far: a number beyond it, or one that is not finite, is not a place."""
 MOST_WORDS = 60
 """A column with more different texts than this is no color: it names samples, such as their files."""
 
@@ -113,6 +119,30 @@ def color_columns(study: Study) -> list[str]:
     return [name for name in offered if name not in "xy" and not _is_free_text(study, name)]
 
 
+def map_place() -> tuple[float, float, float] | None:
+    """Where the visitor looks on the map: x and y of the middle and pixels to a unit; None for all of it."""
+    study, place, _ = st.session_state.get(_PLACE, (None, None, 0))
+    return place if study == study_name() else None
+
+
+def keep_map_place(told: Any) -> None:
+    """Remember where the visitor looks on the map; what is no place, such as None, stands for all of it."""
+    serial = st.session_state.get(_PLACE, (None, None, 0))[2]
+    st.session_state[_PLACE] = (study_name(), _checked_place(told), serial)
+
+
+def show_map_place(place: tuple[float, float, float] | None) -> None:
+    """Let the map go to a place once, such as that of a saved view; from there the visitor may go on."""
+    keep_map_place(place)
+    study, kept, serial = st.session_state[_PLACE]
+    st.session_state[_PLACE] = (study, kept, serial + 1)
+
+
+def place_on_map() -> dict[str, Any]:
+    """What the map is told: where to look when it appears, and a number that changes when it has to go there."""
+    return {"serial": st.session_state.get(_PLACE, (None, None, 0))[2], "at": map_place()}
+
+
 def current_rows(study: Study) -> np.ndarray:
     """[n] bool: the samples that the filter lets through; all of them when there is none."""
     chosen = selection().filter
@@ -136,10 +166,35 @@ def page_header(study: Study, title: str, sentence: str) -> None:
 
 
 def page_title(study: Study, title: str, sentence: str) -> None:
-    """Title of a page, the study it shows, and one sentence on what it answers."""
+    """Title of a page, the study it shows, one sentence on what it answers, and a control that saves the view.
+
+    In a presentation the slide has its own title.
+    """
+    if is_presented():
+        return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title(title, anchor=False, width="content")
         st.caption(f"**{plain(study.name)}** · {sentence}", width="content")
+        show_save(study, partial(seen, study))
+
+
+def seen(study: Study) -> Seen:
+    """What is on screen, as it can be saved."""
+    page = st.session_state.get(_PAGE) or "map"
+    own = {name: value for name, value in st.query_params.items() if name not in (*_PARAMS, PRESENTED, SAVED)}
+    conditions = tuple(one["words"] for one in conditions_in_words(study))
+    return Seen(page, selection(), conditions, map_place() if page == "map" else None, urlencode(own))
+
+
+def present(chosen: Selection, place: tuple[float, float, float] | None) -> None:
+    """Show what a saved view shows; the address of the presentation names the view and stays."""
+    st.session_state[_SELECTION] = chosen
+    show_map_place(place)
+
+
+def is_presented() -> bool:
+    """Whether the page is a slide of the presentation."""
+    return PRESENTED in st.query_params
 
 
 def show_filter(study: Study) -> None:
@@ -164,30 +219,9 @@ def conditions_in_words(study: Study) -> list[dict[str, str]]:
     return [{"column": one.column, "words": _in_words(study, one)} for one in selection().filter.conditions]
 
 
-def show_numbers(study: Study, columns: list[str], row: int) -> None:
-    """Some numbers of a sample, one below another; columns that the study does not have are passed over."""
-    for column in columns:
-        if column in study.samples:
-            show_number(study, column, row)
-
-
-def show_number(study: Study, column: str, row: int) -> None:
-    """One number of a sample: title, value with unit, place among all samples, and its help behind the title."""
-    st.html(reading_html(read_value(study, column, row)))
-
-
-def reading_html(reading: Reading) -> str:
-    """A number as all pages show it: help behind the title, value, and a bar for its place among the samples."""
-    place = ""
-    if reading.percentile is not None:
-        place = (
-            f'<div class="reading-bar" role="img" aria-label="{reading.place}">'
-            f'<i style="width:{reading.percentile:.0f}%"></i></div><small>{reading.place}</small>'
-        )
-    return (
-        f'<div class="reading"><details><summary>{escape(reading.title)}</summary>'
-        f"<p>{escape(reading.help)}</p></details><b>{escape(reading.text)}</b>{place}</div>"
-    )
+def filter_in_words(study: Study, chosen: Filter) -> list[str]:
+    """Each condition of a filter as a person would say it."""
+    return [_in_words(study, one) for one in chosen.conditions]
 
 
 @contextmanager
@@ -200,12 +234,11 @@ def errors_on_screen() -> Iterator[None]:
         st.stop()
 
 
-def plain(text: str) -> str:
-    """Text as markdown that shows it unchanged; only `code` between backticks keeps its meaning.
-
-    Names and links come from strangers: they must not become pictures, links or formulas on the page.
-    """
-    return re.sub(r"(`[^`]*`)|([\\\[\]<>*_$~#!:|])", lambda found: found[1] or "\\" + found[2], text)
+def _checked_place(told: Any) -> tuple[float, float, float] | None:
+    is_place = isinstance(told, list | tuple) and len(told) == 3 and all(type(one) in (int, float) for one in told)
+    if not is_place or not all(abs(one) < LARGEST_PLACE for one in told) or not told[2] > 0:
+        return None
+    return (float(told[0]), float(told[1]), float(told[2]))
 
 
 def _selection_of(params: dict[str, str]) -> Selection:
@@ -224,7 +257,7 @@ def _choose(chosen: Selection) -> None:
 
 def _mirror() -> None:
     wanted = selection().as_params()
-    if wanted == st.session_state.get(_MIRRORED):
+    if is_presented() or wanted == st.session_state.get(_MIRRORED):
         return
     # Not from_dict: it would write again what is bound to widgets, which Streamlit refuses. Each call is an entry in
     # the browser's history, so there is no second one unless it changes something.
@@ -236,7 +269,7 @@ def _mirror() -> None:
     st.session_state[_MIRRORED] = wanted
 
 
-@lru_cache(maxsize=64)
+@remembered(most=64)
 def _is_free_text(study: Study, column: str) -> bool:
     return kind_of(study, column) == "text" and study.samples[column].nunique() > MOST_WORDS
 
@@ -247,7 +280,20 @@ def _mask(_study: Study, version: str, text: str) -> np.ndarray:
 
 
 def _in_words(study: Study, condition: Condition) -> str:
-    is_number = isinstance(condition, Equals) and condition.value.isascii() and condition.value.isdigit()
-    if is_number and len(condition.value) < 16 and condition.column in study.samples:
-        return replace(condition, value=write_value(study, condition.column, int(condition.value))).in_words()
+    if condition.column not in study.samples:
+        return condition.in_words()
+    if isinstance(condition, Equals):
+        return replace(condition, value=_named(study, condition.column, condition.value)).in_words()
+    if isinstance(condition, OneOf):
+        named = tuple(_named(study, condition.column, value) for value in condition.values)
+        return replace(condition, values=named).in_words()
     return condition.in_words()
+
+
+def _named(study: Study, column: str, value: str) -> str:
+    """A value of a condition as pages write it: classes by name, flags as yes and no."""
+    kind = kind_of(study, column)
+    if kind == "flag" and value in ("True", "False"):
+        return write_value(study, column, value == "True")
+    is_number = kind != "text" and value.isascii() and value.isdigit() and len(value) < 16
+    return write_value(study, column, int(value)) if is_number else value

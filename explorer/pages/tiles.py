@@ -7,14 +7,17 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from explorer.pages.reading import write_value
-from explorer.pages.state import select_sample, selection, show_number
+from explorer.pages.numbers import show_number
+from explorer.pages.state import is_presented, select_sample, selection
 from explorer.records import Neighbors
 from explorer.study.study import Study
 from explorer.views.gallery import STYLE, Tile, gallery, picture_address, thumbnail
+from explorer.views.reading import write_value
 from explorer.views.theme import CONFIG
 
 PER_PAGE = 24
+PRESENTED_FONT = 18
+"""Pixels of the words in a figure on a slide."""
 OTHER_LABEL = "its label is another than the chosen sample's"
 
 # Clicks are caught once at the root, and the pictures are only replaced when they differ, so that a rerun that
@@ -79,6 +82,8 @@ def show_number_grid(study: Study, columns: Sequence[str], row: int, width: int 
 def show_figure(figure: go.Figure, *, key: str, on_select: Callable[[], None] | None = None) -> None:
     """A figure in the page's theme, with its alternative text; points answer a click when on_select is given."""
     alt = figure.layout.meta["alt"]
+    if is_presented():
+        figure = figure.update_layout(font_size=PRESENTED_FONT)
     if on_select is None:
         st.plotly_chart(figure, key=key, config=CONFIG, alt=alt)
     else:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.pages.reading import class_name, write_value
 from explorer.study.study import Study
+from explorer.views.reading import class_name, write_value
 
 if TYPE_CHECKING:
     from explorer.pipeline.probe import Probe

@@ -123,8 +123,9 @@ def _tile(tile: Tile, is_chosen: bool) -> str:
 STYLE = f"""
 .tiles {{ display: flex; flex-wrap: wrap; gap: 8px; margin: 0 -6px; font-family: var(--st-font, {FONT}); }}
 .tile {{
-  width: 124px; padding: 4px; border: 2px solid transparent; border-radius: 6px; background: none; cursor: pointer;
-  color: var(--st-text-color, inherit); font: inherit; font-size: 12px; line-height: 1.3; text-align: left;
+  width: var(--tile-width, 124px); padding: 4px; border: 2px solid transparent; border-radius: 6px; background: none;
+  cursor: pointer; color: var(--st-text-color, inherit); font: inherit; font-size: var(--tile-font, 12px);
+  line-height: 1.3; text-align: left;
   position: relative; overflow: hidden;
 }}
 .tile:hover {{ background: var(--st-secondary-background-color, rgba(128, 128, 128, 0.15)); }}

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from pages.screen import as_regression, copied, damage, figures, made_up_study, noted, page, rewritten, words
 
-from explorer.pages.assumptions import assumptions, identity_gaps, stationarity
 from explorer.pages.denoising import SAYS, floor_of, labels_averaged, labels_near
 from explorer.study.manifest import StepRecord
 from explorer.study.study import Study
 from explorer.study.writer import StudyWriter
+from explorer.views.assumptions import assumptions, identity_gaps, stationarity
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from pages.screen import as_regression, copied, made_up_study, rewritten
 
 from explorer.errors import SettingsError
 from explorer.pages.desk import Desk, desk_of, ranked_rows, ranking_of
-from explorer.pages.reasons import REASONS
 from explorer.study.study import Study
+from explorer.views.reasons import REASONS
 
 
 @pytest.fixture(scope="module")

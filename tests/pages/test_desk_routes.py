@@ -195,7 +195,7 @@ def test_targets_are_decided_by_number(folder, tmp_path, monkeypatch):
 def test_where_nobody_may_write_the_desk_is_read_and_says_why(study, base, monkeypatch):
     """One sentence, before anything is decided and when it is; queue, cards and the decisions so far are shown."""
     post(f"{base}/decide", rows=[3], decision="drop", who="anna")
-    monkeypatch.setattr("explorer.study.ledger.os.access", lambda path, mode: False)
+    monkeypatch.setattr("explorer.study.database.os.access", lambda path, mode: False)
     refusal = told(f"{base}/setup")["decisions_allowed"]
     assert "may not be written" in refusal and "Ask for the right to write there" in refusal
     assert [one["row"] for one in told(f"{base}/state")["changed"]] == [3]

@@ -8,13 +8,13 @@ from pages.screen import as_regression, copied, damage, made_up_study, page, rew
 
 from explorer.columns import COLUMNS
 from explorer.pages import circle
-from explorer.pages.assumptions import assumptions
 from explorer.pages.findings import QUERIES, negative_share
 from explorer.pages.guide import explained_columns
 from explorer.pages.measurement import MODES, coverage_in_words
 from explorer.records import OUTPUT_MODES
 from explorer.study.study import Study
 from explorer.study.writer import StudyWriter
+from explorer.views.assumptions import assumptions
 
 SELF_EVIDENT = {"label", "true_label", "flipped", "target", "prediction", "split", "alpha", "curvature", "x", "y"} | {
     "true_0",
@@ -116,7 +116,7 @@ def test_a_damaged_table_is_one_sentence(folder, tmp_path):
 
 
 def test_what_we_found_is_read_from_the_shipped_tables(folder):
-    """The slopes of the circle's counts and the gains stand in the guide as on the page of experiments."""
+    """The slopes of the circle's counts and the gains stand in the guide as on the page Training."""
     text = words(page("guide", folder))
     medians = circle.count_medians(circle.table("counts"))
     learned = circle.learned_frequencies(circle.table("runs"))

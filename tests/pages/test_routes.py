@@ -11,9 +11,9 @@ from starlette.applications import Starlette
 
 from explorer.pages import library as library_room
 from explorer.pages import routes
-from explorer.pages.coloring import NONE, color_codes, legend
-from explorer.pages.selection import Between, Filter
 from explorer.study.study import Study
+from explorer.views.coloring import NONE, color_codes, legend
+from explorer.views.selection import Between, Filter
 
 APP = Starlette(routes=routes.data_routes())
 
@@ -65,6 +65,28 @@ def test_points_are_places_and_then_one_color_byte_a_sample(study, base):
     assert (status, len(body)) == (200, 9 * study.n)
     np.testing.assert_array_equal(places, study.samples[["x", "y"]].to_numpy("f4"))
     np.testing.assert_array_equal(np.frombuffer(body[8 * study.n :], "u1"), color_codes(study, "label"))
+
+
+def test_another_color_brings_the_codes_alone(base):
+    """The places are on the map already; what follows them in the points is the same."""
+    for column in ("label", "confidence"):
+        points, codes = ask(f"{base}/points/{column}")[2], ask(f"{base}/codes/{column}")[2]
+        assert points.endswith(codes) and len(points) == 9 * len(codes)
+
+
+def test_packed_numbers_are_sent_as_they_are_and_words_may_be_compressed(base):
+    """Compressing a million points takes a second in which nobody else is answered, and saves a tenth."""
+    encodings = {
+        path: ask(f"{base}/{path}")[1].get("content-encoding")
+        for path in ("points/label", "codes/label", "rows?filter=label=1", "legend/label", "sample/3")
+    }
+    assert encodings == {
+        "points/label": "identity",
+        "codes/label": "identity",
+        "rows?filter=label=1": "identity",
+        "legend/label": None,
+        "sample/3": None,
+    }
 
 
 def test_a_legend_entry_counts_the_samples_of_its_code(study):

@@ -25,6 +25,10 @@ def folder(tmp_path_factory):
     return made_up_study(tmp_path_factory.mktemp("sample") / "study")
 
 
+def labeled(test, label):
+    return next(button for button in test.button if button.label == label)
+
+
 def current(test):
     return int("".join(test.query_params["sample"]))
 
@@ -91,16 +95,16 @@ def test_numbers_on_screen_are_those_of_the_table(folder):
 def test_next_previous_and_a_number_lead_to_rows(folder):
     """Next is one further, previous one back, a number goes there."""
     test = page("sample", folder, sample="17")
-    assert current(test.button[1].click().run()) == 18
-    assert current(test.button[0].click().run()) == 17
+    assert current(labeled(test, "Next").click().run()) == 18
+    assert current(labeled(test, "Previous").click().run()) == 17
     assert current(test.number_input[0].set_value(3).run()) == 3
 
 
 def test_there_is_nothing_before_the_first_sample_nor_after_the_last(folder):
     """At the ends the button that leads out is disabled."""
-    assert page("sample", folder, sample="0").button[0].disabled
+    assert labeled(page("sample", folder, sample="0"), "Previous").disabled
     last = str(Study.open(folder).n - 1)
-    assert page("sample", folder, sample=last).button[1].disabled
+    assert labeled(page("sample", folder, sample=last), "Next").disabled
 
 
 def test_next_stays_inside_the_filter(folder):
@@ -108,8 +112,7 @@ def test_next_stays_inside_the_filter(folder):
     study = Study.open(folder)
     rows = np.flatnonzero(study.samples["label"] == 2)
     test = page("sample", folder, sample=str(rows[0]), filter="label=2")
-    following = next(button for button in test.button if button.label == "Next")
-    assert current(following.click().run()) == rows[1]
+    assert current(labeled(test, "Next").click().run()) == rows[1]
 
 
 def test_names_from_outside_are_shown_as_they_are(folder, tmp_path):

@@ -6,6 +6,7 @@ import pandas as pd
 from pages.screen import rewritten
 from synthetic import synthetic_study
 
+from explorer.study.album import Album
 from explorer.study.decisions import Decisions
 from explorer.study.manifest import read_manifest
 from explorer.study.study import Study
@@ -45,4 +46,8 @@ def hostile_study(folder: Path) -> Path:
     decisions = Decisions.open(Study.open(folder))
     decisions.decide([0, 1, 2], "relabel", 3, every, HOSTILE[1])
     decisions.decide([1], "drop", note=every, who=HOSTILE[2])
+    album = Album.open(Study.open(folder))
+    for row, text in enumerate(HOSTILE):
+        album.save(name=text, note=every, page="map", color=text, filter=f"split={HOSTILE[0]}", who=text)
+        album.pick(row, every, text)
     return folder

@@ -16,12 +16,13 @@ from safety.asking import APP, ask_route, no_hang
 from explorer.errors import ExplorerError
 from explorer.pages import library as library_room
 from explorer.pages import routes
-from explorer.pages.selection import Filter, Selection
+from explorer.study.album import Album
 from explorer.study.decisions import Decisions
 from explorer.study.study import Study
+from explorer.views.selection import Filter, Selection
 
 WHOLE = float(os.environ.get("EXPLORER_FUZZ", "0"))
-ADDRESSES = round(6000 * WHOLE) or 400
+ADDRESSES = round(6000 * WHOLE) or 600
 FILTERS = round(2000 * WHOLE) or 300
 MESSAGES = round(1500 * WHOLE) or 150
 SELECTIONS = round(1000 * WHOLE) or 200
@@ -86,9 +87,15 @@ PIECES = (
     "sample/3?by={}",
     "sheet/{}",
     "picture/{}.png",
+    "values/{}",
+    "chart/{}",
+    "order/{}",
+    "order/suspicion?rising={}",
+    "words?rows={}",
+    "selection.csv?filter={}",
 )
 DESK = ("desk/queue?filter={}", "desk/queue?scope={}", "desk/queue?reasons={}", "desk/card/{}", "desk/state?since={}")
-DESK += ("desk/state?who={}", "desk/setup", "{}", "desk/{}", "points/label?v={}")
+DESK += ("album/picks", "album/{}", "desk/state?who={}", "desk/setup", "{}", "desk/{}", "points/label?v={}")
 
 
 def text_from(random: Random) -> str:
@@ -226,7 +233,9 @@ def test_any_message_is_a_decision_or_a_sentence_and_nothing_is_half_written(stu
     decisions.log()
 
 
-@pytest.mark.parametrize("path", ["desk/decide", "desk/undo"])
+@pytest.mark.parametrize(
+    "path", ["desk/decide", "desk/undo", "selections/save", "selections/remove", "album/pick", "album/unpick"]
+)
 @pytest.mark.parametrize(
     "origin", [b"http://evil.example", b"null", b"http://127.0.0.1:8501.evil.example", b"https://a"]
 )
@@ -239,6 +248,50 @@ def test_another_site_cannot_decide(study, path, origin):
     form = [(b"content-type", b"text/plain"), (b"host", b"127.0.0.1:8501")]
     assert ask_route(APP, f"{routes.data_url(study)}/{path}", "POST", body, form)[0] == 415
     assert Decisions.open(study).version == before
+
+
+def test_any_message_is_a_selection_or_a_sentence(study):
+    """After 200 the study has one selection more or less; after anything else, the file is as it was."""
+    random, base, path = Random(5), routes.data_url(study), study.path / "selections.parquet"
+    headers = [(b"content-type", b"application/json"), (b"host", b"127.0.0.1:8501")]
+    kept = refused = 0
+    for number in range(MESSAGES // 2):
+        told = {"name": f"mine {number}", "filter": random.choice(("split=train", "suspicion=0..0.5", ""))}
+        if random.random() < 0.7:
+            told[random.choice(("name", "filter"))] = value_from(random)
+        address = f"{base}/selections/{random.choice(('save', 'save', 'remove'))}"
+        before = path.read_bytes() if path.exists() else b""
+        with no_hang(address):
+            status, found, answer = ask_route(APP, address, "POST", json.dumps(told).encode(), headers)
+        assert_answered(address, status, found, answer)
+        after = path.read_bytes() if path.exists() else b""
+        assert (before != after) == (status == 200), told
+        kept, refused = kept + (status == 200), refused + (status != 200)
+    assert kept and refused
+    assert not [line for line in Study.open(study.path).warnings if "named selections" in line]
+    path.unlink(missing_ok=True)
+
+
+def test_any_message_is_a_pick_or_a_sentence(study):
+    """After 200 the album holds exactly what was sent; after anything else, it is as it was."""
+    random, base, album = Random(6), routes.data_url(study), Album.open(study)
+    headers = [(b"content-type", b"application/json"), (b"host", b"127.0.0.1:8501")]
+    kept = refused = 0
+    for _ in range(MESSAGES // 2):
+        told = {"row": random.randrange(240), "note": text_from(random), "who": "ann"}
+        if random.random() < 0.5:
+            told[random.choice(("row", "note", "who", "more"))] = value_from(random)
+        before = {one.row: (one.note, one.who) for one in album.picks()}
+        address = f"{base}/album/pick"
+        with no_hang(address):
+            status, found, answer = ask_route(APP, address, "POST", json.dumps(told).encode(), headers)
+        assert_answered(address, status, found, answer)
+        after = {one.row: (one.note, one.who) for one in album.picks()}
+        expected = before | {told["row"]: (told["note"], told["who"])} if status == 200 else before
+        assert after == expected, told
+        kept, refused = kept + (status == 200), refused + (status != 200)
+    assert kept and refused
+    album.path.unlink()
 
 
 SECRET = (

@@ -6,8 +6,8 @@ import pytest
 from pages.screen import as_regression, copied, made_up_study
 
 from explorer.columns import COLUMNS
-from explorer.pages.reading import class_name, kind_of, read_value, write_rows, write_value
 from explorer.study.study import Study
+from explorer.views.reading import class_name, kind_of, read_value, write_rows, write_value
 
 
 @pytest.fixture(scope="module")

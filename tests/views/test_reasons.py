@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pages.screen import as_regression, copied, made_up_study, rewritten
 
-from explorer.pages.reasons import REASONS, few_neighbors, known_reasons, reasons
 from explorer.study.study import Study
+from explorer.views.reasons import REASONS, few_neighbors, known_reasons, reasons
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from explorer.errors import SettingsError
-from explorer.pages.selection import MOST_CORNERS, MOST_ROWS, Among, Between, Equals, Filter, Inside, Selection, lasso
+from explorer.views.selection import (
+    MOST_CORNERS,
+    MOST_ROWS,
+    Among,
+    Between,
+    Equals,
+    Filter,
+    Inside,
+    OneOf,
+    Selection,
+    lasso,
+    one_of,
+)
 
 COLUMNS = some.sampled_from(["soft_density", "confidence", "x"])
 NUMBERS = some.integers(-(10**5), 10**5).map(lambda number: number / 8)
@@ -22,6 +34,54 @@ def test_a_selection_survives_the_url(sample, conditions):
     written = chosen.as_params()
     assert Selection.from_params(written).as_params() == written
     assert Selection.from_params(written).sample == sample
+
+
+# Texts of strangers: all that separates or ends a condition, and what means something else before an equals sign.
+TEXTS = some.text(max_size=12) | some.lists(
+    some.sampled_from(["|", ";", "=", "..", ".", "%", "%7C", "%25", "lasso", "rows", ",", "_", " ", "é", "1", "a"]),
+    max_size=6,
+).map("".join)
+NAMES = TEXTS.filter(bool)
+ANY_NUMBER = some.floats(allow_nan=False)
+ANY_CONDITION = some.one_of(
+    some.builds(Between, NAMES, ANY_NUMBER, ANY_NUMBER),
+    some.builds(Equals, NAMES, TEXTS),
+    some.builds(one_of, NAMES, some.lists(TEXTS, min_size=1, max_size=8)),
+    some.builds(lambda rows: Among(tuple(sorted(rows))), some.sets(some.integers(0, 10**9), min_size=1, max_size=30)),
+    some.lists(some.tuples(NUMBERS, NUMBERS), min_size=3, max_size=9).map(
+        lambda corners: lasso([(float(f"{x:.5g}"), float(f"{y:.5g}")) for x, y in corners])
+    ),
+)
+
+
+@given(some.lists(ANY_CONDITION, max_size=4))
+def test_every_condition_is_read_back_as_it_was_written(conditions):
+    """Whatever columns and values spell, and to the last bit of a number."""
+    chosen = Filter(tuple(conditions))
+    assert Filter.parse(str(chosen)) == chosen
+    assert Selection.from_params(Selection(filter=chosen).as_params()).filter == chosen
+
+
+def test_one_of_several_values_lets_through_each_of_them():
+    """In any order they are the same condition; a single value is an Equals."""
+    samples = pd.DataFrame(
+        {"label": [0, 1, 2, 1], "split": ["a|b", "c;d", None, "a|b"], "flag": [True, False, True, True]}
+    )
+    chosen = Filter.parse("label=2|1")
+    assert chosen == Filter((OneOf("label", ("1", "2")),))
+    assert chosen.mask(samples).tolist() == [False, True, True, True]
+    assert one_of("split", ["a|b"]) == Equals("split", "a|b")
+    assert Filter((one_of("split", ["a|b"]),)).mask(samples).tolist() == [True, False, False, True]
+    assert Filter((one_of("split", ["c;d", "a|b"]),)).mask(samples).tolist() == [True, True, False, True]
+    assert Filter.parse("flag=True").mask(samples).tolist() == [True, False, True, True]
+    assert chosen.conditions[0].in_words() == "Label is 1 or 2"
+    assert one_of("label", "12345").in_words() == "Label is one of 5"
+
+
+def test_too_many_values_are_refused():
+    """A link stays short enough to paste."""
+    with pytest.raises(SettingsError, match="Clear the filter"):
+        Filter.parse("label=" + "|".join(map(str, range(MOST_ROWS + 1))))
 
 
 def test_nothing_chosen_leaves_the_url_empty():

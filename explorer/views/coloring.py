@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from explorer.columns import COLUMNS
-from explorer.pages.reading import kind_of, write_value
-from explorer.pages.selection import title_of
 from explorer.study.study import Study
+from explorer.views.reading import kind_of, write_value
+from explorer.views.remembered import remembered
+from explorer.views.selection import title_of
 from explorer.views.theme import SEQUENTIAL, class_color
 
 NONE = 255
@@ -18,8 +19,15 @@ TAILS = (0.01, 0.99)
 """A few extreme values must not squeeze all others into one color: the scale ends at these quantiles."""
 
 
+@remembered(most=8)
 def color_codes(study: Study, column: str) -> np.ndarray:
-    """[n] uint8: the place in the legend, or on the scale from 0 to 254; NONE where there is no value."""
+    """[n] uint8, read-only: the place in the legend, or on the scale from 0 to 254; NONE where there is no value."""
+    codes = _codes(study, column)
+    codes.flags.writeable = False
+    return codes
+
+
+def _codes(study: Study, column: str) -> np.ndarray:
     values = study.samples[column]
     if _is_scale(study, column):
         low, high = _ends(values)
@@ -29,6 +37,7 @@ def color_codes(study: Study, column: str) -> np.ndarray:
     return values.map(place_of).fillna(NONE).to_numpy(dtype=np.uint8)
 
 
+@remembered(most=64)
 def legend(study: Study, column: str) -> dict[str, Any]:
     """What the codes mean, as JSON values: categories with name, count and color, or a scale with its two ends."""
     values = study.samples[column]
@@ -40,6 +49,7 @@ def legend(study: Study, column: str) -> dict[str, Any]:
     entries = [
         {
             "name": write_value(study, column, value),
+            "value": str(value),
             "count": int(counts[value]),
             "color": class_color(int(value) if kind_of(study, column) == "class" else place),
         }

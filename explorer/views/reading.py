@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 
 from explorer.columns import COLUMNS, Column
 from explorer.study.study import Study
+from explorer.views.remembered import remembered
 
 _UNIT = re.compile(r"\s*\((?P<unit>[^)]*)\)$")
 
@@ -33,10 +33,10 @@ class Reading:
 def read_value(study: Study, column: str, row: int) -> Reading:
     """One value of one sample with its title, unit, help and percentile.
 
-    Cost: time O(n log n) for the first percentile of a column, then O(log n).
+    Cost: time O(n log n) for the first percentile of a column, then O(log n); the sorted column is kept in memory.
     """
     words = COLUMNS.get(column, Column(column.replace("_", " ").capitalize(), ""))
-    values, kind = study.samples[column], kind_of(study, column)
+    values, kind = _values(study, column), kind_of(study, column)
     unit = _UNIT.search(words.title)
     text = _write(study, kind, values.iloc[row])
     percentile = _percentile(study, column, row) if kind in ("number", "share") else None
@@ -67,8 +67,8 @@ def write_rows(study: Study, name: str, rows: Sequence[int]) -> list[str]:
     Cost: much less than write_value for each of the rows.
     """
     written = []
-    for column in study.columns_of(name):
-        kind, values = kind_of(study, column), study.samples[column].to_numpy()[list(rows)]
+    for column in _columns_of(study, name):
+        kind, values = kind_of(study, column), _values(study, column).to_numpy()[list(rows)]
         written.append([_write(study, kind, value) for value in values])
     return [", ".join(texts) for texts in zip(*written, strict=True)] if written else [""] * len(rows)
 
@@ -91,7 +91,7 @@ def kind_of(study: Study, column: str) -> str:
         return "number"
     if kind is not None:
         return kind
-    values = study.samples[column]
+    values = _values(study, column)
     if pd.api.types.is_bool_dtype(values):
         return "flag"
     return "number" if pd.api.types.is_numeric_dtype(values) else "text"
@@ -117,17 +117,28 @@ def _write(study: Study, kind: str, value: Any) -> str:
 
 
 def _percentile(study: Study, column: str, row: int) -> float | None:
-    value = float(study.samples[column].iloc[row])
+    value = float(_values(study, column).iloc[row])
     if not np.isfinite(value):
         return None
     ordered = _ordered(study, column)
     return 100 * float(np.searchsorted(ordered, ordered.dtype.type(value))) / max(len(ordered) - 1, 1)
 
 
-@lru_cache(maxsize=64)
+@remembered(most=32)
+def _columns_of(study: Study, name: str) -> list[str]:
+    return study.columns_of(name)
+
+
+@remembered(most=64)
+def _values(study: Study, column: str) -> pd.Series:
+    """A column. Making a table to take it from costs more than all else that is done with one of its values."""
+    return study.samples[column]
+
+
+@remembered(most=32)
 def _ordered(study: Study, column: str) -> np.ndarray:
     """The finite values of a column, rising; kept, since every panel asks again for the same few columns."""
-    values = study.samples[column].to_numpy()
+    values = _values(study, column).to_numpy()
     return np.sort(values[np.isfinite(values)])
 
 

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from explorer.pages.density import label_variance_of_all
 from explorer.study.study import Study
 
+FACTOR, RATIO = "denoising_factor", "denoising_floor_ratio"
 MET = 0.1
 """The identity is met when it holds to so small a part of the noise that the factor speaks of."""
 
@@ -70,6 +71,25 @@ def stationarity(study: Study) -> Assumption:
         f"leaves {_percent(factor)} of the noise in a label.{tail}"
     )
     return Assumption(name, verdict, f"{held} {_residual_words(study)}".rstrip())
+
+
+def label_variance_of_all(study: Study) -> float | None:
+    """Label variance of the whole study, in the unit of the column label_variance; None without labels or targets."""
+    if "label" in study.samples:
+        labels = study.samples["label"]
+        shares = labels[labels >= 0].value_counts(normalize=True).to_numpy()
+        return float(1 - (shares**2).sum())
+    names = study.columns_of("target")
+    return float(study.samples[names].var(ddof=0).sum()) if names else None
+
+
+def floor_of(samples: pd.DataFrame) -> float | None:
+    """1/√n over the samples that were averaged, read back from the factor and its ratio; None without a ratio."""
+    if RATIO not in samples:
+        return None
+    factors, ratios = (samples[name].to_numpy(dtype=float) for name in (FACTOR, RATIO))
+    known = np.isfinite(factors) & np.isfinite(ratios) & (ratios > 0)
+    return float(np.median(factors[known] / ratios[known])) if known.any() else None
 
 
 def identity_gaps(study: Study) -> np.ndarray | None:

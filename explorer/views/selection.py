@@ -1,8 +1,9 @@
 """What the visitor has chosen, as a record and as the text in the URL. No streamlit, so that routes may read it too."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,11 @@ from explorer.errors import SettingsError
 MOST_CORNERS = 64
 """A lasso with more corners is thinned out, so that a link stays short enough to paste."""
 MOST_ROWS = 200
-"""A filter names at most so many samples one by one, for the same reason."""
+"""A filter names at most so many samples one by one, or values of one column, for the same reason."""
+MOST_NAMED = 4
+"""So many values of a column are named in words; of more, their number is."""
+OWN_WORDS = ("lasso", "rows")
+"""Before the equals sign these mean a condition of their own and no column."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Between:
         return f"{title_of(self.column)} from {self.low:.4g} to {self.high:.4g}"
 
     def __str__(self) -> str:
-        return f"{self.column}={self.low:.6g}..{self.high:.6g}"
+        return f"{_written(self.column, '=')}={_shortest(self.low)}..{_shortest(self.high)}"
 
 
 @dataclass(frozen=True)
@@ -46,14 +51,35 @@ class Equals:
 
     def mask(self, samples: pd.DataFrame) -> np.ndarray:
         """[n] bool."""
-        return (samples[self.column].astype(str) == self.value).to_numpy()
+        return _has_text(samples[self.column], (self.value,))
 
     def in_words(self) -> str:
         """The condition as a person would say it; class numbers are named by the page."""
         return f"{title_of(self.column)} is {self.value}"
 
     def __str__(self) -> str:
-        return f"{self.column}={self.value}"
+        return f"{_written(self.column, '=')}={_written(self.value, '|')}"
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Samples with any of several values, at least two and at most MOST_ROWS of them."""
+
+    column: str
+    values: tuple[str, ...]
+
+    def mask(self, samples: pd.DataFrame) -> np.ndarray:
+        """[n] bool."""
+        return _has_text(samples[self.column], self.values)
+
+    def in_words(self) -> str:
+        """The condition as a person would say it; class numbers are named by the page."""
+        if len(self.values) > MOST_NAMED:
+            return f"{title_of(self.column)} is one of {len(self.values)}"
+        return f"{title_of(self.column)} is {', '.join(self.values[:-1])} or {self.values[-1]}"
+
+    def __str__(self) -> str:
+        return f"{_written(self.column, '=')}={'|'.join(_written(value, '|') for value in self.values)}"
 
 
 @dataclass(frozen=True)
@@ -101,7 +127,7 @@ class Among:
         return "rows=" + ",".join(map(str, self.rows))
 
 
-Condition = Between | Equals | Inside | Among
+Condition = Between | Equals | OneOf | Inside | Among
 
 
 @dataclass(frozen=True)
@@ -196,6 +222,12 @@ def title_of(column: str) -> str:
     return COLUMNS[column].title if column in COLUMNS else column.replace("_", " ")
 
 
+def one_of(column: str, values: Iterable[str]) -> Equals | OneOf:
+    """The condition that a column has one of some values, at least one; the order in which they come says nothing."""
+    different = tuple(sorted(set(values)))
+    return Equals(column, different[0]) if len(different) == 1 else OneOf(column, different)
+
+
 def lasso(corners: list[tuple[float, float]]) -> Inside:
     """A lasso on the map, thinned to at most MOST_CORNERS corners."""
     step = -(-len(corners) // MOST_CORNERS)
@@ -211,12 +243,17 @@ def _parse_condition(text: str) -> Condition:
             return _parse_lasso(value)
         if column == "rows":
             return _parse_rows(value)
+        column = unquote(column)
         low, dots, high = value.partition("..")
-        return Between(column, float(low), float(high)) if dots else Equals(column, value)
+        if dots:
+            return Between(column, float(low), float(high))
+        if value.count("|") >= MOST_ROWS:
+            raise ValueError(text)
+        return one_of(column, map(unquote, value.split("|")))
     except ValueError as trouble:
         raise SettingsError(
-            f"a filter must read column=low..high, column=value, rows=1,2,… or lasso=x,y_x,y_…, found {text[:80]!r}. "
-            "Clear the filter."
+            "a filter must read column=low..high, column=value, column=one|another, rows=1,2,… or lasso=x,y_x,y_…, "
+            f"found {text[:80]!r}. Clear the filter."
         ) from trouble
 
 
@@ -232,3 +269,23 @@ def _parse_rows(text: str) -> Among:
     if len(rows) > MOST_ROWS or not all(row.isascii() and row.isdigit() and len(row) < 16 for row in rows):
         raise ValueError(text)
     return Among(tuple(sorted({int(row) for row in rows})))
+
+
+def _has_text(values: pd.Series, texts: tuple[str, ...]) -> np.ndarray:
+    """[n] bool: whose value reads as one of some texts. Cost: writes each different value once."""
+    codes, different = pd.factorize(values, use_na_sentinel=False)
+    return pd.Series(different).astype(str).isin(texts).to_numpy(dtype=bool)[codes]
+
+
+def _written(text: str, separator: str) -> str:
+    """Text in which nothing separates or ends a condition; unquote reads it back."""
+    safe = (
+        text.replace("%", "%25").replace(";", "%3B").replace("..", "%2E%2E").replace(separator, f"%{ord(separator):X}")
+    )
+    return f"%{ord(text[0]):X}{text[1:]}" if separator == "=" and text in OWN_WORDS else safe
+
+
+def _shortest(number: float) -> str:
+    """A number in few digits that reads back as the same."""
+    short = f"{number:.12g}"
+    return short if float(short) == number or np.isnan(number) else repr(float(number))

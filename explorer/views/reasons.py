@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from explorer.pages.reading import class_name, write_rows
 from explorer.study.study import Study
+from explorer.views.reading import class_name, write_rows
 
+RANKINGS = ("suspicion", "label_margin", "target_residual", "neighbor_disagreement", "given_label_loss")
+"""The first of these that a study has orders the queue; higher is more suspicious in all of them."""
 FEW_NEIGHBORS = 5
 """Samples whose count is among the lowest so many percent have too few neighbors to speak clearly."""
 UNLIKELY = 0.1
@@ -38,6 +40,18 @@ class Reason:
     """[n] bool, where it holds."""
     task: str | None = None
     """The task that it is about; None for both."""
+
+
+def ranked_rows(suspicion: np.ndarray) -> np.ndarray:
+    """Row numbers, most suspicious first, equals in the order of rows; rows without a finite value are left out."""
+    order = np.argsort(-suspicion, kind="stable")
+    return order[np.isfinite(suspicion[order])]
+
+
+def ranking_of(study: Study) -> str | None:
+    """The column that orders the queue; None for a study without labels, targets or doubt about them."""
+    is_labeled = study.columns_of("label" if study.task == "classification" else "target")
+    return next((name for name in RANKINGS if is_labeled and name in study.samples), None)
 
 
 def reasons(study: Study, row: int, few: float) -> list[str]:

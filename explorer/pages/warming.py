@@ -1,0 +1,37 @@
+"""What the first visitor would otherwise wait for, done beside the start of the app. No streamlit."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from threading import Thread
+from typing import Any
+
+from explorer.errors import ExplorerError
+from explorer.pages.describing import describe_sample
+from explorer.pages.library import library
+
+SLOW_IMPORTS = ("plotly.graph_objects", "pyarrow.parquet", "explorer.views.charts")
+"""What the pages need and takes tenths of a second to import."""
+
+
+@asynccontextmanager
+async def warmed_up(app: Any) -> AsyncIterator[None]:
+    """Begins when the server does, as st.App asks for it; the server does not wait for the end of warm_up."""
+    Thread(target=warm_up, name="warm-up", daemon=True).start()
+    yield
+
+
+def warm_up() -> None:
+    """Import what the pages need, and read and verify of the first study what a click on its map needs.
+
+    What is wrong with the study is not told here: its page tells it.
+
+    Cost: about 2 s and some 40 bytes for each number in the samples table, for a million samples.
+    """
+    for name in SLOW_IMPORTS:
+        import_module(name)
+    try:
+        if first := library().first:
+            describe_sample(library().open(first), row=0, k=1)
+    except ExplorerError:
+        return
