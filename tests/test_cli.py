@@ -17,7 +17,10 @@ from explorer.cli.main import main
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SUBJECT = f"{tiny.__file__}:subject"
-VERBS = ("subjects", "build", "status", "neighbors", "fidelity", "suspects", "samples", "labels", "probe", "train")
+VERBS = (
+    *("subjects", "build", "status", "neighbors", "fidelity", "suspects", "samples", "export", "labels", "probe"),
+    *("train", "snapshots"),
+)
 OPTIONS = ("--dim", "24", "--neighbors", "10", "--calibration", "24", "--device", "cpu")
 
 
@@ -205,7 +208,7 @@ from explorer.cli.main import main
 study, out = sys.argv[1:]
 loaded = {}
 for words in (["status", study], ["neighbors", study, "3"], ["suspects", study], ["samples", study, "--out", out],
-              ["subjects"], ["--help"]):
+              ["export", study, "--out", out.replace(".csv", ".html")], ["subjects"], ["--help"]):
     with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
         assert main(words) == 0
     loaded[words[0]] = [name for name in ("torch", "umap", "streamlit", "faiss") if name in sys.modules]

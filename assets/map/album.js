@@ -9,7 +9,10 @@ class Album {
   }
 
   reset(base) {
-    if (this.base !== base) this.looked = -Infinity;
+    if (this.base !== base) {
+      this.looked = -Infinity;
+      this.notes = new Map(); // of another study
+    }
     this.base = base;
   }
 
@@ -44,7 +47,7 @@ class Album {
   open(place, row) {
     const field = element("textarea", { rows: 3, maxlength: 4000, "aria-label": "Note", placeholder: "Why it is worth a look (optional)" });
     field.value = this.notes.get(row) ?? "";
-    const keep = () => this.act(place, row, "pick", { row, note: field.value.trim(), who: localStorage.getItem("explorer-name") ?? "" });
+    const keep = () => this.act(place, row, "pick", { row, note: field.value.trim(), who: nameHere() });
     field.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) keep();
       else if (event.key === "Escape") this.draw(place, row);
@@ -70,13 +73,24 @@ class Album {
     const options = message && {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(message),
     };
-    const answer = await fetch(`${this.base}/album/${path}`, options ?? {}).catch(() => {
+    const { base } = this;
+    const answer = await fetch(`${base}/album/${path}`, options ?? {}).catch(() => {
       throw new Error("The app did not answer. Is it still running?");
     });
     const told = await answer.json().catch(() => ({}));
     if (!answer.ok) throw new Error(told.error ?? `The app answered ${answer.status}.`);
+    if (base !== this.base) return; // the visitor has gone to another study
     this.looked = performance.now();
     this.notes = new Map(told.picks.map(({ row: one, note }) => [one, note]));
     this.refusal = told.allowed === true ? undefined : told.allowed;
+  }
+}
+
+// What the visitor is called, as the desk of labels remembers it; a browser may refuse to tell.
+function nameHere() {
+  try {
+    return localStorage.getItem("explorer-name") ?? "";
+  } catch {
+    return "";
   }
 }

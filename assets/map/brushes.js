@@ -1,12 +1,55 @@
-// Hands on the charts: brushes drawn, moved and pressed, by pointer and keys, and what Python is told of them.
+// Every way to narrow what is selected: brushes drawn, moved and pressed on the charts, by pointer and keys, the legend,
+// the lasso; and what Python is told of them.
 
 const GRIP = 7; // pixels around an end of a brush in which it is taken by that end
+const MOST_VALUES = 200; // of one column: as many as Python puts into a link
 
 Object.assign(NetworkMap.prototype, {
+  // An entry of the legend is a value of the column: pressing it is the same as pressing it in the column's chart.
+  async keepOnly(place) {
+    try {
+      const chart = await this.loadColumn(this.color);
+      if (chart) this.pressCategory(chart, this.legend.entries[place].value);
+    } catch (trouble) {
+      this.say(trouble.message);
+    }
+  },
+
+  enclose(line) {
+    const step = Math.ceil(line.length / MOST_CORNERS);
+    const corners = line.filter((_, place) => place % step === 0).map(([x, y]) => this.toMap(x, y));
+    const [left, low] = [0, 1].map((axis) => Math.min(...corners.map((corner) => corner[axis])));
+    const [right, high] = [0, 1].map((axis) => Math.max(...corners.map((corner) => corner[axis])));
+    const lit = new Uint8Array(this.data.n);
+    for (let row = 0; row < lit.length; row++) {
+      const x = this.places[2 * row];
+      const y = this.places[2 * row + 1];
+      if (x >= left && x <= right && y >= low && y <= high && isInside(corners, x, y)) lit[row] = 1;
+    }
+    this.cross.setRest(lit);
+    this.light();
+    this.filter = null; // until Python has given the lasso its name
+    this.tell({ lasso: corners });
+  },
+
+  unfilter(column) {
+    this.filter = null;
+    if (column === null) this.takeConditions([], null);
+    else if (this.charts.get(column)?.told) this.takeBack(column);
+    if (column === null || column === "lasso") delete this.pending.lasso;
+    if (column === null) delete this.pending.brushes;
+    else delete this.pending.brushes?.[column];
+    this.tell({ unfilter: column ?? "" });
+    this.flush();
+  },
+
   pressCategory(chart, value) {
     const chosen = new Set(chart.told?.values ?? []);
     if (!chosen.delete(value)) chosen.add(value);
-    this.brush(chart, chosen.size && chosen.size < chart.about.entries.length ? { values: [...chosen] } : null);
+    const { entries, others, missing } = chart.about;
+    if (chosen.size > MOST_VALUES) return this.say(`At most ${MOST_VALUES} values of a column can be selected.`);
+    const isAll = chosen.size === entries.length && !others && !missing;
+    return this.brush(chart, chosen.size && !isAll ? { values: [...chosen] } : null);
   },
 
   // Narrow to a condition ({low, high} or {values}) or, with null, set the column free; the map follows at once.
@@ -87,7 +130,7 @@ Object.assign(NetworkMap.prototype, {
         this.tellBrush(chart); // one drag is one step of the browser's history
         return;
       }
-      if (event.type !== "pointerup") return;
+      if (event.type !== "pointerup") return this.catchUp();
       // A click without a drag: the bar under it, or away with the brush that is there.
       if (chart.told) this.brush(chart, null);
       else this.brushBins(chart, Math.floor(hand.start), Math.floor(hand.start) + 1);

@@ -45,7 +45,7 @@ Object.assign(NetworkMap.prototype, {
     const closeness = this.view.scale / this.whole;
     const strength = Math.min(Math.max((FADES[1] - closeness) / (FADES[1] - FADES[0]), 0), 1);
     if (!strength) return [];
-    const size = this.view.width < 500 ? 14 : 16;
+    const size = this.view.width < 500 ? 14 : this.data.presented ? 22 : 16;
     context.font = `600 ${size}px ${this.theme.font}`;
     const shown = [];
     for (const name of this.named.centers) {

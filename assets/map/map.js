@@ -40,13 +40,19 @@ class NetworkMap {
     this.theme = readTheme(this.part.stage);
     if (before.version !== data.version || before.base !== data.base) return this.open();
     this.unheard = this.unheard.filter(({ serial }) => serial > data.heard);
-    if (!this.unheard.length && !Object.keys(this.pending).length) this.follow(data);
+    this.catchUp();
     this.drawStatus();
     if (this.legend && this.theme.background !== lookedLike) {
       this.drawLegend();
       this.paint();
     }
     return undefined;
+  }
+
+  // A brush in the hand is news that Python will be told.
+  catchUp() {
+    const isInHand = [...this.charts.values()].some(({ hand }) => hand);
+    if (!isInHand && !this.unheard.length && !Object.keys(this.pending).length) this.follow(this.data);
   }
 
   follow({ sample, color, filter, place }) {
@@ -66,7 +72,7 @@ class NetworkMap {
     clearTimeout(this.timer);
     if (!Object.keys(this.pending).length) return;
     // Streamlit may skip a state that a newer one overtakes: news are sent again until Python says that it heard them.
-    this.serial = Math.max(this.serial + 1, Date.now());
+    this.serial = Math.max(this.serial + 1, this.data.heard + 1, Date.now());
     this.unheard = [...this.unheard, { serial: this.serial, ...this.pending }];
     this.tellPython(this.unheard);
     this.pending = {};
@@ -87,7 +93,10 @@ class NetworkMap {
     this.trail = [];
     this.unheard = [];
     this.filter = "";
-    this.cross = new CrossFilter(data.n);
+    // Also marks this opening: what was asked before it and comes after it is of another study.
+    const cross = (this.cross = new CrossFilter(data.n));
+    this.version = null;
+    this.visited = undefined;
     this.charts = new Map();
     this.order = null;
     part.colors.replaceChildren(
@@ -102,14 +111,15 @@ class NetworkMap {
     const colored = this.recolor(data.color);
     this.layer ??= this.prepareLayer(); // while the server answers: a graphics card takes its time to compile
     await colored;
-    if (data.filter) await this.refilter();
+    if (cross === this.cross && this.data.filter) await this.refilter();
     await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+    if (cross !== this.cross) return;
     this.layer.gl?.finish(); // the mark below must not be earlier than what the eye sees
     performance.mark("map-painted");
     part.stage.dataset.painted = data.version;
     // Only now: nothing beside the map may keep a visitor waiting for it.
     await this.openCharts();
-    await this.buildGallery();
+    if (cross === this.cross) await this.buildGallery();
   }
 
   prepareLayer() {
@@ -121,6 +131,7 @@ class NetworkMap {
   }
 
   async recolor(column) {
+    const { cross } = this;
     this.color = column;
     this.part.colors.value = column;
     try {
@@ -128,7 +139,7 @@ class NetworkMap {
         this.ask(`${this.version === this.data.version ? "codes" : "points"}/${encodeURIComponent(column)}`).then((answer) => answer.arrayBuffer()),
         this.ask(`legend/${encodeURIComponent(column)}`).then((answer) => answer.json()),
       ]);
-      if (this.color === column) this.take(points, legend);
+      if (cross === this.cross && this.color === column) this.take(points, legend);
     } catch (trouble) {
       this.say(trouble.message);
     }
@@ -141,12 +152,15 @@ class NetworkMap {
     this.codes = new Uint8Array(points, isNew ? 8 * n : 0, n);
     if (isNew) {
       this.version = this.data.version;
+      const before = this.places;
       this.places = new Float32Array(points, 0, 2 * n);
       for (let place = 0; place < 2 * n; place++) if (!Number.isFinite(this.places[place])) this.places[place] = 1e9;
+      // Only a column has come to these samples, such as a saved selection: the visitor stays where the eyes are.
+      const isSameMap = before?.length === 2 * n && before.every((value, place) => value === this.places[place]);
       this.lit = this.cross.lit;
       this.litCount = this.cross.total;
       this.resize();
-      this.fit(false);
+      if (!isSameMap || this.isWhole) this.fit(false);
       this.visit(this.data.place, false);
     }
     if (this.layer.gl) {
@@ -163,6 +177,7 @@ class NetworkMap {
 
   // Conditions on columns that are loaded are brushes, counted here; Python tells the rows that pass all others.
   async refilter() {
+    const { cross } = this;
     const { n, filter, conditions } = this.data;
     this.filter = filter;
     const rest = this.saysNoChart(conditions).map(({ text }) => text).join(";");
@@ -170,7 +185,7 @@ class NetworkMap {
       let passes = null;
       if (rest) {
         const bits = new Uint8Array(await (await this.ask("rows", `&filter=${encodeURIComponent(rest)}`)).arrayBuffer());
-        if (filter !== this.filter) return undefined;
+        if (cross !== this.cross || filter !== this.filter) return undefined;
         passes = new Uint8Array(n);
         for (let row = 0; row < n; row++) passes[row] = (bits[row >> 3] >> (row & 7)) & 1;
       }
@@ -247,66 +262,5 @@ class NetworkMap {
       this.go(this.selected, { tell: false });
     }
     this.paint();
-  }
-
-  // An entry of the legend is a value of the column: pressing it is the same as pressing it in the column's chart.
-  async keepOnly(place) {
-    try {
-      const chart = await this.loadColumn(this.color);
-      if (chart) this.pressCategory(chart, this.legend.entries[place].value);
-    } catch (trouble) {
-      this.say(trouble.message);
-    }
-  }
-
-  enclose(line) {
-    const step = Math.ceil(line.length / MOST_CORNERS);
-    const corners = line.filter((_, place) => place % step === 0).map(([x, y]) => this.toMap(x, y));
-    const [left, low] = [0, 1].map((axis) => Math.min(...corners.map((corner) => corner[axis])));
-    const [right, high] = [0, 1].map((axis) => Math.max(...corners.map((corner) => corner[axis])));
-    const lit = new Uint8Array(this.data.n);
-    for (let row = 0; row < lit.length; row++) {
-      const x = this.places[2 * row];
-      const y = this.places[2 * row + 1];
-      if (x >= left && x <= right && y >= low && y <= high && isInside(corners, x, y)) lit[row] = 1;
-    }
-    this.cross.setRest(lit);
-    this.light();
-    this.filter = null; // until Python has given the lasso its name
-    this.tell({ lasso: corners });
-  }
-
-  unfilter(column) {
-    this.filter = null;
-    if (column === null) this.takeConditions([], null);
-    else if (this.charts.get(column)?.told) this.takeBack(column);
-    if (column === null || column === "lasso") delete this.pending.lasso;
-    if (column === null) delete this.pending.brushes;
-    else delete this.pending.brushes?.[column];
-    this.tell({ unfilter: column ?? "" });
-    this.flush();
-  }
-
-  walk(dx, dy) {
-    const neighbors = (this.sample?.neighbors ?? []).map(({ row }) => row);
-    const next = this.nearestTowards(dx, dy, neighbors) ?? this.nearestTowards(dx, dy, null);
-    if (next !== null) this.go(next);
-  }
-
-  // Among these rows (all when null), the nearest one inside the quarter of the plane that the arrow points to.
-  nearestTowards(dx, dy, rows) {
-    const [x0, y0] = this.placeOf(this.selected);
-    let best = null;
-    let least = Infinity;
-    const count = rows ? rows.length : this.data.n;
-    for (let place = 0; place < count; place++) {
-      const row = rows ? rows[place] : place;
-      const x = this.places[2 * row] - x0;
-      const y = this.places[2 * row + 1] - y0;
-      const along = x * dx + y * dy;
-      const distance = x * x + y * y;
-      if (row !== this.selected && along > 0 && along * along >= distance / 2 && distance < least) [best, least] = [row, distance];
-    }
-    return best;
   }
 }

@@ -7,9 +7,9 @@ function drawPanel(panel, sample, pictures, { trail, guide, go, pick = null }) {
     drawHead(sample, trail, go),
     element("div", { class: "who" }, pictures.canvas(sample.row, 120), drawFacts(sample)),
     ...(pick ? [pick] : []),
-    element("h3", {}, "Most similar, as the network sees it"),
+    element("h2", {}, "Most similar, as the network sees it"),
     drawNeighbors(sample, pictures, go),
-    element("h3", {}, "Its numbers"),
+    element("h2", {}, "Its numbers"),
     element("div", { class: "numbers" }, ...sample.numbers.map((one) => drawNumber(one, guide))),
   );
 }

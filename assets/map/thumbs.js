@@ -30,7 +30,8 @@ Object.assign(NetworkMap.prototype, {
   pictureSize() {
     const closeness = Math.max(this.view.scale / this.whole, 0.25);
     const isSmall = this.view.width < 500;
-    const side = Math.min(Math.max((isSmall ? 24 : 30) + 4 * Math.log2(closeness), 18), 46);
+    const [usual, most] = isSmall ? [24, 46] : this.data.presented ? [42, 64] : [30, 46];
+    const side = Math.min(Math.max(usual + 4 * Math.log2(closeness), 18), most);
     return { side, room: side + 7 + (isSmall ? 16 : 26) / closeness };
   },
 

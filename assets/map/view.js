@@ -1,6 +1,6 @@
 // Where the visitor looks: moving, zooming, finding the point under a pointer, and drawing what lies over the points.
 
-const UNDER_BUTTONS = 40; // pixels at the top of the map that the whole map leaves to the buttons
+const UNDER_BUTTONS = 54; // pixels at the top of the map that the whole map leaves to the buttons
 
 Object.assign(NetworkMap.prototype, {
   placeOf(row) {
@@ -108,6 +108,29 @@ Object.assign(NetworkMap.prototype, {
       if (distance < least[kind]) [best[kind], least[kind]] = [row, distance];
     }
     return best[1] ?? best[0];
+  },
+
+  walk(dx, dy) {
+    const neighbors = (this.sample?.neighbors ?? []).map(({ row }) => row);
+    const next = this.nearestTowards(dx, dy, neighbors) ?? this.nearestTowards(dx, dy, null);
+    if (next !== null) this.go(next);
+  },
+
+  // Among these rows (all when null), the nearest one inside the quarter of the plane that the arrow points to.
+  nearestTowards(dx, dy, rows) {
+    const [x0, y0] = this.placeOf(this.selected);
+    let best = null;
+    let least = Infinity;
+    const count = rows ? rows.length : this.data.n;
+    for (let place = 0; place < count; place++) {
+      const row = rows ? rows[place] : place;
+      const x = this.places[2 * row] - x0;
+      const y = this.places[2 * row + 1] - y0;
+      const along = x * dx + y * dy;
+      const distance = x * x + y * y;
+      if (row !== this.selected && along > 0 && along * along >= distance / 2 && distance < least) [best, least] = [row, distance];
+    }
+    return best;
   },
 
   // The points are drawn again only when they, their colors or the view have changed: a click or a passing pointer

@@ -75,10 +75,12 @@ class Slides {
   }
 }
 
-// Keys belong to whoever types; a dialog has its own Escape.
+// Keys belong to whoever types, moves a slider or presses a button; a dialog has its own Escape.
 function isTyping(event) {
   const target = event.composedPath()[0];
   if (!(target instanceof Element)) return false;
+  if (target.closest("[role=dialog], [role=slider]")) return true;
+  if (event.key === " " && target.closest("button, summary, [role=button]")) return true;
   return target.isContentEditable || target.matches("input:not([type=checkbox], [type=radio], [type=range]), textarea, select");
 }
 

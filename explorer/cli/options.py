@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from explorer.cli import labels, measuring, probing, reading, snapshots
+from explorer.cli import labels, measuring, presenting, probing, reading, snapshots
 from explorer.cli.own import add_own_options
+from explorer.cli.training_options import add_training_options
 from explorer.errors import SettingsError
 from explorer.records import DEVICES, ENGINES, OUTPUT_MODES, STORAGES, Settings
 from explorer.study.steps import STEP_NAMES
@@ -44,6 +45,7 @@ def command_parser() -> argparse.ArgumentParser:
     _add_suspects(verbs)
     _add_labels(verbs)
     _add_samples(verbs)
+    _add_export(verbs)
     _add_train(verbs)
     _add_snapshots(verbs)
     return parser
@@ -179,6 +181,21 @@ def _add_samples(verbs: Any) -> None:
     verb.add_argument("--out", metavar="FILE", type=Path, required=True, help="a file ending in .csv or .parquet")
 
 
+def _add_export(verbs: Any) -> None:
+    verb = _verb(
+        verbs,
+        "export",
+        presenting.export_report,
+        "a report of a study as one HTML page, to be mailed or printed",
+        "studies/mnist-noisy --out report.html",
+    )
+    _add_study(verb)
+    verb.add_argument("--out", metavar="FILE", type=Path, required=True, help="a file ending in .html")
+    verb.add_argument(
+        "--suspects", metavar="N", type=int, default=12, help="show so many samples to doubt (default 12)"
+    )
+
+
 def _add_labels(verbs: Any) -> None:
     verb = verbs.add_parser(
         "labels",
@@ -214,44 +231,7 @@ def _add_train(verbs: Any) -> None:
         "digits --out digits.safetensors",
     )
     verb.add_argument("subject", metavar="SUBJECT", help=SUBJECT_HELP)
-    verb.add_argument("--out", metavar="FILE", type=Path, required=True, help="a file ending in .safetensors")
-    verb.add_argument("--epochs", metavar="N", type=int, help="passes over the data; the subject's own when left out")
-    add_own_options(verb, "--data-labels")
-    verb.add_argument("--seed", metavar="N", type=int, default=0, help="seed of weights and order (default 0)")
-    verb.add_argument("--device", choices=DEVICES, default="auto", help="where to train (default auto)")
-    verb.add_argument(
-        "--labels", metavar="FILE", type=Path, help="train with the labels that `labels export --cleaned` wrote"
-    )
-    verb.add_argument(
-        "--study",
-        metavar="DIR",
-        type=Path,
-        help="with --labels: also train a control with the labels as given, and keep in this study what came of it",
-    )
-    verb.add_argument(
-        "--enforce",
-        choices=("reward", "penalise", "contrast"),
-        help="add the network's own similarity of pairs of samples to its loss: minus it, plus it, or that of samples "
-        "that are no pair minus it",
-    )
-    verb.add_argument("--weight", metavar="W", type=float, help="with --enforce: factor of what is added (default 1)")
-    verb.add_argument(
-        "--pairs",
-        metavar="PAIRS",
-        help="with --enforce: class (samples of one class; default), shift or rotation (a picture and a moved copy), "
-        "or a .csv or .parquet of row numbers with the columns first and second",
-    )
-    verb.add_argument(
-        "--misclassify",
-        metavar="P",
-        type=float,
-        help="in every step replace each label with probability P by a random one, and say which units still fire",
-    )
-    verb.add_argument(
-        "--snapshots",
-        metavar="EPOCHS",
-        help="also keep the weights after these epochs: 0,1,2,5 (0 is before the first), or every:N",
-    )
+    add_training_options(verb)
 
 
 def _add_snapshots(verbs: Any) -> None:

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 from explorer.columns import COLUMNS
 from explorer.study.study import Study
 from explorer.views.reading import columns_of_kind, kind_of, write_value
+from explorer.views.remembered import remembered
 from explorer.views.selection import title_of
 from explorer.views.theme import class_color
 
@@ -46,7 +46,9 @@ class Scale:
 
 def chart_columns(study: Study) -> list[str]:
     """Columns that a histogram can show: all but texts that name single samples."""
-    return [name for name in columns_of_kind(study, "class", "flag", "number", "share", "text") if name not in "xy"]
+    return [
+        name for name in columns_of_kind(study, "class", "flag", "number", "share", "text") if name not in ("x", "y")
+    ]
 
 
 def short_title(column: str) -> str:
@@ -82,7 +84,8 @@ def column_values(study: Study, column: str) -> np.ndarray:
     values = study.samples[column]
     if is_number(study, column):
         exact = values.to_numpy(dtype="<f8", na_value=np.nan)
-        short = exact.astype("<f4")
+        with np.errstate(over="ignore"):
+            short = exact.astype("<f4")
         return short if np.array_equal(short, exact, equal_nan=True) else exact
     codes, different = pd.factorize(values)
     place_of = {value: min(place, OTHERS) for place, value in enumerate(_categories(study, column))}
@@ -90,8 +93,12 @@ def column_values(study: Study, column: str) -> np.ndarray:
     return table[codes]  # a missing value has the code -1
 
 
+@remembered(most=64)
 def describe_column(study: Study, column: str) -> dict[str, Any]:
-    """What the values of a column mean, as JSON: title, kind, how many have none, and its bins or categories."""
+    """What the values of a column mean, as JSON: title, kind, how many have none, and its bins or categories.
+
+    Cost: time O(n log n), the first time.
+    """
     values = study.samples[column]
     words = {
         "column": column,
@@ -169,7 +176,7 @@ def order_of(study: Study, column: str, is_rising: bool) -> np.ndarray:
     return np.argsort(values, kind="stable").astype("<u4")
 
 
-@lru_cache(maxsize=64)
+@remembered(most=64)
 def _categories(study: Study, column: str) -> list[Any]:
     """The values of a column: classes and flags in their order, texts by how many have them."""
     values = study.samples[column].dropna()
@@ -190,8 +197,9 @@ def _bin_each(values: np.ndarray) -> Scale:
 
 
 def _round_steps(low: float, high: float) -> np.ndarray:
-    power = 10.0 ** np.floor(np.log10((high - low) / BINS))
-    step = power * min((1, 2, 5, 10), key=lambda times: abs((high - low) / (times * power) - BINS))
+    width = high / BINS - low / BINS  # their difference may be too large for a float
+    power = 10.0 ** np.floor(np.log10(width))
+    step = power * min((1, 2, 5, 10), key=lambda times: abs(width / (times * power) - 1))
     first, last = np.floor(low / step), np.ceil(high / step)
     return np.unique([float(f"{place * step:.12g}") for place in np.arange(first, last + 1)])
 

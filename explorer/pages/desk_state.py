@@ -11,11 +11,11 @@ import numpy as np
 
 from explorer.study.decision import Opinion
 from explorer.study.decisions import Decisions
-from explorer.study.given import Label, numbers_of
+from explorer.study.given import numbers_of
 from explorer.study.review import left_of, progress_of
 from explorer.study.standing import Standing
 from explorer.study.study import Study
-from explorer.views.reading import class_name
+from explorer.views.reading import label_text
 
 MANY = 100
 """Rows that share all opinions, from which on they are told together."""
@@ -125,13 +125,6 @@ class DeskState:
             self._left_of, self._known_left = known, left
             self._left_again_at = now + LEFT_PATIENCE * (monotonic() - now)
         return self._known_left
-
-
-def label_text(study: Study, label: Label) -> str:
-    """A label as people read it: a class by name, targets in six digits."""
-    if study.task == "classification":
-        return class_name(study, label)
-    return ", ".join(f"{one:.6g}".replace("-", "−") for one in np.atleast_1d(numbers_of(label)))
 
 
 @lru_cache(maxsize=4)

@@ -23,7 +23,7 @@ WIDTH = 860
 
 def show() -> None:
     """The part of the page about turned pictures."""
-    st.subheader("An invariance: pictures and their turned copies", anchor=False)
+    st.header("An invariance: pictures and their turned copies", anchor=False)
     st.markdown(
         "The same term can ask that a picture and a turned copy of it are alike. The usual way to the same end is "
         "augmentation: train on turned copies. A step with the term costs more, so every arm gets the **same time**, "

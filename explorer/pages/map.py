@@ -147,7 +147,9 @@ def _brush(brushes: dict[str, dict[str, Any] | None]) -> None:
         elif "values" in brush:
             chosen = chosen.having(one_of(column, map(str, brush["values"])))
         else:
-            chosen = chosen.having(Between(column, float(brush["low"]), float(brush["high"])))
+            low, high = brush["low"], brush["high"]  # None for an end that is open: JSON has no infinity
+            low, high = -math.inf if low is None else float(low), math.inf if high is None else float(high)
+            chosen = chosen.having(Between(column, low, high))
     state.set_filter(chosen)
 
 

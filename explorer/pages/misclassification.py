@@ -48,7 +48,7 @@ def show() -> None:
     with st.expander("All numbers"):
         st.dataframe(_layer_table(layers), hide_index=True, alt="Activity and dead units by layer")
         st.dataframe(_test_table(tests), hide_index=True, alt="Every p against p = 0")
-    st.subheader("What it means, and what it does not", anchor=False)
+    st.header("What it means, and what it does not", anchor=False)
     st.markdown(
         "* Fewer units that fire is no aim of its own: read it beside the accuracy.\n* The labels here are right to "
         "begin with. How much random labels help against wrong ones is another question.\n* A unit that is dead here "
@@ -124,7 +124,7 @@ def _curves(runs: pd.DataFrame, value: str) -> list[Curve]:
 
 
 def _show_dead(layers: pd.DataFrame) -> None:
-    st.subheader("Dead units", anchor=False)
+    st.header("Dead units", anchor=False)
     counts = layers.groupby(["probability", "seed"])["dead"].sum().groupby("probability")
     units = int(layers.groupby(["probability", "seed"])["units"].sum().iloc[0])
     told = ", ".join(f"{mean:.1f} at p = {probability:g}" for probability, mean in counts.mean().items())

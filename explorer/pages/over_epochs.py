@@ -28,7 +28,7 @@ def show(study: Study) -> None:
     log = training_log(study)
     if log is not None:
         _show_log(log)
-    st.subheader("How training changed the similarity", anchor=False)
+    st.header("How training changed the similarity", anchor=False)
     try:
         own = read_snapshots(snapshots_path(study.path), study.subject["fingerprint"])
     except ExplorerError as trouble:
@@ -99,8 +99,7 @@ def changes_in_words(found: Snapshots) -> str:
 def commands(study: Study) -> str:
     """How to make the table of this study, as lines for a terminal."""
     reference = study.subject["reference"]
-    if not reference:
-        reference = "file.py:function"
+    reference = reference if " --model " in str(reference) else shlex.quote(reference or "file.py:function")
     folder = shlex.quote(str(study.path))
     return (
         f"python -m explorer train {reference} --snapshots 0,1,2,4,8 --out weights/{_file_name(study)}.safetensors\n"
@@ -121,7 +120,7 @@ def _show_commands(study: Study) -> None:
 
 
 def _show_log(log: pd.DataFrame) -> None:
-    st.subheader("How the training went", anchor=False)
+    st.header("How the training went", anchor=False)
     quality = "accuracy" if "train_accuracy" in log else "rmse"
     parts = {"trained on": f"train_{quality}", "held out": f"held_out_{quality}"}
     shown = [name for name in parts if parts[name] in log]
@@ -163,7 +162,7 @@ def _show_snapshots(found: Snapshots, key: str) -> None:
     left, right = st.columns(2)
     with left:
         st.markdown("**How many neighbors**")
-        show_figure(arm_curves(curves[::1], ("epoch", "soft count N_S (samples)")), key=f"snapshots-counts-{key}")
+        show_figure(arm_curves(curves, ("epoch", "soft count N_S (samples)")), key=f"snapshots-counts-{key}")
         st.caption("Median over samples; bands hold the middle half and nine in ten of them.")
     with right:
         st.markdown("**How near the end**")

@@ -10,10 +10,12 @@ from explorer.pages import state
 from explorer.pages.picked import show_picked
 from explorer.pages.plain import plain
 from explorer.pages.presentation import slides_of
+from explorer.pages.report import show_report
 from explorer.pages.saving import name_link, presentation_of
 from explorer.study.album import Album
 from explorer.study.saved import LONGEST, Pick, SavedView
 from explorer.study.study import Study
+from explorer.views.conditions import filter_in_words
 from explorer.views.selection import Filter, title_of
 
 REMOVED = "what_was_removed_last"
@@ -30,7 +32,7 @@ def show(study: Study) -> None:
     _show_trouble()
     _show_start(study, album)
     _show_removed(album)
-    st.subheader("Saved views", anchor=False)
+    st.header("Saved views", anchor=False)
     if not views:
         st.info(
             "None yet. **Save view**, at the top of every page, keeps what you see there: page, sample, color, filter "
@@ -39,7 +41,7 @@ def show(study: Study) -> None:
         )
     for place, view in enumerate(views):
         _show_view(study, album, view, place, len(views))
-    st.subheader("Picked samples", anchor=False)
+    st.header("Picked samples", anchor=False)
     if not picks:
         st.info(
             "None yet. **Add to report**, beside a sample on the map and on the page Sample, picks it, with a note. "
@@ -47,6 +49,7 @@ def show(study: Study) -> None:
             icon=":material/add_photo_alternate:",
         )
     show_picked(study, picks, lambda pick: _unpick(album, pick))
+    show_report(study)
 
 
 def _show_start(study: Study, album: Album) -> None:
@@ -102,7 +105,7 @@ def _in_words(study: Study, view: SavedView) -> str:
     parts += [f"sample {view.sample}"] if view.sample is not None else []
     parts += [f"by {title_of(view.color).lower()}"] if view.color else []
     try:
-        parts += state.filter_in_words(study, Filter.parse(view.filter))
+        parts += filter_in_words(study, Filter.parse(view.filter))
     except ExplorerError:
         parts.append("a filter that cannot be read")
     parts += ["a part of the map"] if view.place else []
@@ -110,8 +113,8 @@ def _in_words(study: Study, view: SavedView) -> str:
 
 
 def _show_removed(album: Album) -> None:
-    what = st.session_state.get(REMOVED)
-    if what is None:
+    path, what = st.session_state.get(REMOVED, (None, None))
+    if path != album.path:  # nothing, or of another study
         return
     name = what.name if isinstance(what, SavedView) else f"Sample {what.row}"
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -145,12 +148,12 @@ def _change(album: Album, view: SavedView) -> None:
 
 def _remove(album: Album, view: SavedView) -> None:
     if _attempt(album.remove, view.id):
-        st.session_state[REMOVED] = view
+        st.session_state[REMOVED] = (album.path, view)
 
 
 def _unpick(album: Album, pick: Pick) -> None:
     if _attempt(album.unpick, pick.row):
-        st.session_state[REMOVED] = pick
+        st.session_state[REMOVED] = (album.path, pick)
 
 
 def _bring_back(album: Album, what: SavedView | Pick) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 import streamlit as st
 
 from explorer.errors import ExplorerError, SettingsError
-from explorer.pages import state
+from explorer.pages import duplicates, labels, others, state
 from explorer.pages.library import library
 from explorer.pages.picked import show_picked_large
 from explorer.pages.saving import PRESENTED, number_of
@@ -21,6 +21,8 @@ ASSETS = Path(__file__).parents[2] / "assets" / "present"
 PICKS = "picks"
 """Stands for the slide of picked samples, which comes last."""
 KEY = "slides"
+OPTIONS = (duplicates.BOUND, duplicates.TOLERANCE, others.PARAM)
+"""What pages read from the address besides the selection; the view of the page Labels is bound to it by Streamlit."""
 LEAVING = "leaves_the_presentation"
 SHOWN = "slide_that_is_shown"
 
@@ -85,9 +87,18 @@ def _turn() -> None:
     with state.errors_on_screen():
         album = Album.open(library().open(st.query_params.get("study") or state.study_name() or ""))
         options = {} if slide == PICKS else dict(parse_qsl(album.view(number_of(str(slide))).options))
-    for name, value in options.items():  # a page keeps what its own controls show under the name in the address
-        st.session_state[name] = value
-    st.query_params.update({PRESENTED: str(slide)})
+    _take_over(options, str(slide))
+
+
+def _take_over(options: dict[str, str], slide: str) -> None:
+    """Go to a slide with what its page's own controls showed. Albums are lent: other names are left aside."""
+    view = options.get("view", "")
+    st.session_state["view"] = view if view in labels.VIEWS else next(iter(labels.VIEWS))
+    for name in OPTIONS:
+        st.session_state.pop(name, None)  # a slider looks into the address when it is first drawn
+        if name in st.query_params and name not in options:
+            del st.query_params[name]
+    st.query_params.update({name: options[name] for name in OPTIONS if name in options} | {PRESENTED: slide})
 
 
 def _leave() -> None:

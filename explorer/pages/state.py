@@ -15,9 +15,10 @@ from explorer.pages.library import library
 from explorer.pages.plain import plain
 from explorer.pages.saving import PRESENTED, SAVED, Seen, show_save
 from explorer.study.study import Study
-from explorer.views.reading import columns_of_kind, kind_of, write_value
+from explorer.views.conditions import condition_in_words
+from explorer.views.reading import columns_of_kind, kind_of
 from explorer.views.remembered import remembered
-from explorer.views.selection import Condition, Equals, Filter, OneOf, Selection
+from explorer.views.selection import Condition, Filter, Selection
 
 _SELECTION = "selection"
 _MIRRORED = "url_as_we_left_it"
@@ -116,7 +117,7 @@ def current_color(study: Study) -> str:
 def color_columns(study: Study) -> list[str]:
     """Columns that can color the map; its own coordinates, and texts that nearly all differ, would say nothing."""
     offered = columns_of_kind(study, "class", "flag", "number", "share", "text")
-    return [name for name in offered if name not in "xy" and not _is_free_text(study, name)]
+    return [name for name in offered if name not in ("x", "y") and not _is_free_text(study, name)]
 
 
 def map_place() -> tuple[float, float, float] | None:
@@ -172,7 +173,7 @@ def page_title(study: Study, title: str, sentence: str) -> None:
     """
     if is_presented():
         return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="page-title"):
         st.title(title, anchor=False, width="content")
         st.caption(f"**{plain(study.name)}** · {sentence}", width="content")
         show_save(study, partial(seen, study))
@@ -216,12 +217,7 @@ def show_filter(study: Study) -> None:
 
 def conditions_in_words(study: Study) -> list[dict[str, str]]:
     """Each condition of the filter: its column and how a person would say it."""
-    return [{"column": one.column, "words": _in_words(study, one)} for one in selection().filter.conditions]
-
-
-def filter_in_words(study: Study, chosen: Filter) -> list[str]:
-    """Each condition of a filter as a person would say it."""
-    return [_in_words(study, one) for one in chosen.conditions]
+    return [{"column": one.column, "words": condition_in_words(study, one)} for one in selection().filter.conditions]
 
 
 @contextmanager
@@ -277,23 +273,3 @@ def _is_free_text(study: Study, column: str) -> bool:
 @st.cache_data(max_entries=8, show_spinner=False)
 def _mask(_study: Study, version: str, text: str) -> np.ndarray:
     return Filter.parse(text).mask(_study.samples)
-
-
-def _in_words(study: Study, condition: Condition) -> str:
-    if condition.column not in study.samples:
-        return condition.in_words()
-    if isinstance(condition, Equals):
-        return replace(condition, value=_named(study, condition.column, condition.value)).in_words()
-    if isinstance(condition, OneOf):
-        named = tuple(_named(study, condition.column, value) for value in condition.values)
-        return replace(condition, values=named).in_words()
-    return condition.in_words()
-
-
-def _named(study: Study, column: str, value: str) -> str:
-    """A value of a condition as pages write it: classes by name, flags as yes and no."""
-    kind = kind_of(study, column)
-    if kind == "flag" and value in ("True", "False"):
-        return write_value(study, column, value == "True")
-    is_number = kind != "text" and value.isascii() and value.isdigit() and len(value) < 16
-    return write_value(study, column, int(value)) if is_number else value

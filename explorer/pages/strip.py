@@ -1,6 +1,5 @@
 """Pictures of a few samples side by side: for a study with many sheets, of which the map shows little of each."""
 
-from functools import lru_cache
 from io import BytesIO
 
 import numpy as np
@@ -11,6 +10,7 @@ from starlette.responses import Response
 from explorer.errors import SettingsError
 from explorer.pages.desk_routes import whole_number
 from explorer.study.study import Study
+from explorer.views.remembered import remembered
 
 MOST_PICTURES = 32
 STRIPS_IN_MEMORY = 256
@@ -24,11 +24,11 @@ def strip(study: Study, request: Request) -> Response:
     if len(asked) > MOST_PICTURES:
         raise SettingsError(f"at most {MOST_PICTURES} rows fit on a strip, found {len(asked)}. Ask for fewer.")
     rows = tuple(whole_number(row, "row", study.n) for row in asked)
-    return Response(_drawn(study, study.version, rows), media_type="image/png")
+    return Response(picture_strip(study, rows), media_type="image/png")
 
 
-@lru_cache(maxsize=STRIPS_IN_MEMORY)
-def _drawn(study: Study, version: str, rows: tuple[int, ...]) -> bytes:
+@remembered(most=STRIPS_IN_MEMORY)
+def picture_strip(study: Study, rows: tuple[int, ...]) -> bytes:
     """Cost: some 0.1 s for each sheet that is not in memory."""
     pictures = {row: study.thumbnail(row) for row in sorted(set(rows))}  # in this order each sheet is unpacked once
     stream = BytesIO()

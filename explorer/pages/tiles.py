@@ -1,5 +1,6 @@
 """Pictures that answer a click, lists of samples page by page, and figures, as all pages show them."""
 
+import re
 from collections.abc import Callable, Sequence
 from urllib.parse import urlencode
 
@@ -13,7 +14,7 @@ from explorer.records import Neighbors
 from explorer.study.study import Study
 from explorer.views.gallery import STYLE, Tile, gallery, picture_address, thumbnail
 from explorer.views.reading import write_value
-from explorer.views.theme import CONFIG
+from explorer.views.theme import figure_config
 
 PER_PAGE = 24
 PRESENTED_FONT = 18
@@ -82,12 +83,18 @@ def show_number_grid(study: Study, columns: Sequence[str], row: int, width: int 
 def show_figure(figure: go.Figure, *, key: str, on_select: Callable[[], None] | None = None) -> None:
     """A figure in the page's theme, with its alternative text; points answer a click when on_select is given."""
     alt = figure.layout.meta["alt"]
+    config = figure_config(file_name(figure.layout.xaxis.title.text or key))
     if is_presented():
         figure = figure.update_layout(font_size=PRESENTED_FONT)
     if on_select is None:
-        st.plotly_chart(figure, key=key, config=CONFIG, alt=alt)
+        st.plotly_chart(figure, key=key, config=config, alt=alt)
     else:
-        st.plotly_chart(figure, key=key, config=CONFIG, alt=alt, on_select=on_select, selection_mode="points")
+        st.plotly_chart(figure, key=key, config=config, alt=alt, on_select=on_select, selection_mode="points")
+
+
+def file_name(words: str) -> str:
+    """Words as the name of a file, without its ending: letters, figures and dashes."""
+    return re.sub(r"[^\w.]+", "-", words).strip("-._")[:80] or "figure"
 
 
 def guide_link(words: str, column: str) -> str:

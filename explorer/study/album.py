@@ -134,11 +134,7 @@ class Album:
         view = SavedView(0, name, note, page, sample, color, filter, place, who, now_in_utc(), options)
         told = checked_view(asdict(view), self._samples)
         with self._writing() as connection:
-            known = [one for one, is_removed in self._views(connection) if not is_removed]
-            if len(known) >= MOST_VIEWS:
-                raise SettingsError(
-                    f"an album holds at most {MOST_VIEWS} saved views, and has them. Remove some first."
-                )
+            _check_room(self._views(connection))
             place = told.pop("place") or (None, None, None)
             values = {**told, **dict(zip(("x", "y", "scale"), place, strict=True))}
             del values["id"]
@@ -190,11 +186,12 @@ class Album:
         """Bring back a removed view, at the place that it had; one that is there stays.
 
         Raises:
-            SettingsError: there never was one of this number.
+            SettingsError: there never was one of this number, or there are MOST_VIEWS others.
             StudyError: as in view.
         """
         with self._writing() as connection:
             views = self._views(connection)
+            _check_room([(view, is_removed) for view, is_removed in views if view.id != number])
             order = [view.id for view, is_removed in views if not is_removed or view.id == number]
             connection.execute("UPDATE views SET removed = 0 WHERE id = ?", (number,))
             _order(connection, order)
@@ -283,6 +280,11 @@ class Album:
 
     def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
         return ALBUM.writing(self.path, self._fingerprint)
+
+
+def _check_room(views: list[tuple[SavedView, bool]]) -> None:
+    if sum(not is_removed for _, is_removed in views) >= MOST_VIEWS:
+        raise SettingsError(f"an album holds at most {MOST_VIEWS} saved views, and has them. Remove some first.")
 
 
 def _order(connection: sqlite3.Connection, numbers: list[int]) -> None:

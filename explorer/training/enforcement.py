@@ -10,6 +10,7 @@ from explorer.errors import SettingsError
 
 MODES = ("reward", "penalise", "contrast")
 KINDS = ("class", "shift", "rotation")
+OUTPUTS = ("all", "mask")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,6 +36,10 @@ class Enforcement:
             raise SettingsError(
                 f"the weight of an enforced similarity must be a number from 0, found {self.weight}. The sign is that "
                 "of the mode: choose reward or penalise."
+            )
+        if self.outputs is not None and self.outputs not in OUTPUTS:
+            raise SettingsError(
+                f"outputs must be one of {', '.join(OUTPUTS)}, found {self.outputs!r}. Choose one of these."
             )
         if isinstance(self.pairs, str):
             if self.pairs not in KINDS:

@@ -4,17 +4,17 @@ A sample's gradient is that of the network's answer to it alone, in evaluation m
 and can be differentiated twice: from what is heard at the layers of one common pass; by torch.func; one by one.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from types import MethodType
-from weakref import WeakKeyDictionary, WeakMethod, ref
+from weakref import WeakKeyDictionary, ref
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from explorer.errors import EngineError
+from explorer.errors import EngineError, ExplorerError
 from explorer.features.functional import OutputFunction, plain_jacobians
 from explorer.features.layers import ConvolutionLayer, LinearLayer
 from explorer.features.memory import is_out_of_memory
@@ -39,8 +39,9 @@ class _Way:
     """Whether torch.func takes the parameters of all others at once; otherwise one sample after another."""
 
 
-_WAYS: WeakKeyDictionary[nn.Module, tuple[object, _Way]] = WeakKeyDictionary()
-"""The last way of each network, with what it was found for. Only names are kept, so that networks can be freed."""
+_WAYS: WeakKeyDictionary[nn.Module, tuple[object, tuple[ref, ...], _Way]] = WeakKeyDictionary()
+"""The last way of each network, with what and which output function it was found for. Nothing of a network is kept but
+names and weak references, so that it can be freed."""
 
 
 def sample_gradients(
@@ -79,20 +80,31 @@ def _twice_differentiable(model: nn.Module) -> Iterator[None]:
 
 def _way(model: nn.Module, output: OutputFunction, inputs: Tensor, select: Select, names: list[str]) -> _Way:
     modules = tuple((id(module), type(module)) for module in model.modules())
-    signature = (modules, _reference(output), tuple(names), inputs.shape[1:], inputs.dtype)
+    signature = (modules, tuple(names), inputs.shape[1:], inputs.dtype)
     known = _WAYS.get(model)
-    if known is None or known[0] != signature:
-        known = (signature, _chosen_way(model, output, inputs[:CHECKED].detach(), names))
+    if known is None or known[0] != signature or not _is_same(output, known[1]):
+        known = (signature, _references(output), _chosen_way(model, output, inputs[:CHECKED].detach(), names))
         _WAYS[model] = known
-    return known[1]
+    return known[2]
 
 
-def _reference(output: OutputFunction) -> Hashable:
-    """Equal for the same function while it lives, and for no other: a number of it could be given to the next one."""
+def _parts(output: OutputFunction) -> tuple[object, ...]:
+    """A method is a new object whenever it is looked up: what stays is its function and what it is bound to."""
+    return (output.__func__, output.__self__) if isinstance(output, MethodType) else (output,)
+
+
+def _references(output: OutputFunction) -> tuple[ref, ...]:
+    """To tell a function again without keeping it; none where that cannot be."""
     try:
-        return WeakMethod(output) if isinstance(output, MethodType) else ref(output)
-    except TypeError:  # nothing can be told of it, so a way is looked for every time
-        return object()
+        return tuple(map(ref, _parts(output)))
+    except TypeError:
+        return ()
+
+
+def _is_same(output: OutputFunction, references: tuple[ref, ...]) -> bool:
+    """Whether references are to this very function; a number of it may have been given to another one by now."""
+    parts = _parts(output)
+    return len(parts) == len(references) and all(one() is part for one, part in zip(references, parts, strict=True))
 
 
 def _chosen_way(model: nn.Module, output: OutputFunction, inputs: Tensor, names: list[str]) -> _Way:
@@ -101,7 +113,7 @@ def _chosen_way(model: nn.Module, output: OutputFunction, inputs: Tensor, names:
     truth = plain_jacobians(model, output, inputs, weights, names)
     way = _Way(tuple(known_layers(model, names)))
     if way.heard:
-        way = replace(way, heard=_rightknown_layers(model, output, inputs, names, truth))
+        way = replace(way, heard=_right_layers(model, output, inputs, names, truth))
     for one in dict.fromkeys((way, _Way(()), _Way((), batched=False))):
         try:
             found = _found(model, output, inputs, _mixed, names, one)
@@ -128,7 +140,7 @@ def _alone(model: nn.Module, output: OutputFunction, sample: Tensor) -> Tensor:
     try:
         return output(model, sample)
     except (RuntimeError, ValueError, IndexError) as problem:
-        if is_out_of_memory(problem):
+        if is_out_of_memory(problem) or isinstance(problem, ExplorerError):
             raise
         raise EngineError(
             f"the network must answer to one sample alone, {list(sample.shape)} of {sample.dtype}, in evaluation mode, "

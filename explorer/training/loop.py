@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from explorer.errors import SubjectError
+from explorer.errors import SettingsError, SubjectError
 from explorer.features.network import chosen_device
 from explorer.subjects.recipes import Recipe
 from explorer.subjects.subject import Subject
@@ -27,6 +27,8 @@ from explorer.training.resuming import Point, Row, data_digest
 from explorer.training.snapshots import Snapshots
 from explorer.training.terms import EnforcedTerm
 
+MOST_SEED = 2**64
+"""Seeds of torch are below this."""
 Progress = Callable[[int, int, Row], None]
 """(epochs done, epochs in all, the last row of the log); steps, when a training is counted in steps."""
 
@@ -77,7 +79,8 @@ def train(
     Raises:
         SubjectError: no sample is for training, the outputs do not suit the loss or what is enforced, or the loss
             became infinite.
-        SettingsError: settings do not go together, or the file to resume from was made with others.
+        SettingsError: settings do not go together, the seed is negative or too large, or the file to resume from was
+            made with others, or without a snapshot that is asked for.
         EngineError: cuda was asked for and there is none, or the network cannot be differentiated twice.
 
     Cost: all inputs are held in memory at once. An enforced step takes 3 to 4 times as long as a plain one when classes
@@ -85,6 +88,7 @@ def train(
     """
     if not len(subject.train_rows):
         raise SubjectError("expected samples to train on, found none: all are held out. Mark some as train.")
+    check_seed(seed)
     place, home = chosen_device(device), next(subject.model.parameters()).device
     try:
         subject.model.to(place)
@@ -94,6 +98,16 @@ def train(
             return _logged(course, point, snapshots, progress)
     finally:
         subject.model.to(home).eval()
+
+
+def check_seed(seed: int) -> None:
+    """Make sure that torch and numpy take a seed.
+
+    Raises:
+        SettingsError: one of them does not.
+    """
+    if not 0 <= seed < MOST_SEED:
+        raise SettingsError(f"the seed must be from 0 to {MOST_SEED - 1}, found {seed}. Choose another.")
 
 
 class _Course:
@@ -171,8 +185,14 @@ class _Course:
             inputs = self.augment.moved(inputs, drawn(self.seed, AUGMENTS, step))
         if self.flips:
             targets = self.flips.told(targets, step)
+        outputs = None
+        if self.term and not self.term.is_blind:
+            # First what changes running statistics, which the graph of the term would otherwise be read with too late.
+            outputs = self.subject.output(self.subject.model, inputs)
         term = self.term and self.term(rows, inputs, step)
-        outputs = term.outputs if term and term.outputs is not None else self.subject.output(self.subject.model, inputs)
+        if outputs is None:
+            known = term.outputs if term else None
+            outputs = self.subject.output(self.subject.model, inputs) if known is None else known
         loss = _loss(self.recipe.loss, outputs, targets)
         total = loss if term is None or term.value is None else loss + term.value
         for group in self.optimizer.param_groups:
@@ -191,10 +211,12 @@ class _Course:
 def _logged(course: _Course, point: Point, snapshots: Snapshots | None, progress: Progress | None) -> pd.DataFrame:
     batches, model = course.batches, course.subject.model
     if snapshots:
-        snapshots.check(batches.name, [batches.counted(number) for number in range(batches.periods + 1)])
+        snapshots.check(batches.name, range(0, batches.counted(batches.periods) + 1, batches.counted(1)))
     log = point.read()
     if snapshots and not log:
         snapshots.take(model, batches.name, 0)
+    elif snapshots:
+        snapshots.check_taken(batches.name, range(0, batches.counted(len(log)) + 1, batches.counted(1)))
     started = time.perf_counter() - (log[-1]["seconds"] if log else 0.0)
     for number in range(len(log), batches.periods):
         done = batches.counted(number + 1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import index
 
 import torch
 from torch import Tensor, nn
@@ -9,11 +10,11 @@ from torch import Tensor, nn
 from explorer.errors import ShapeError
 from explorer.features.outputs import output_selection
 from explorer.similarity.kernels import normalizing_roots
-from explorer.training.enforcement import check_mode
-from explorer.training.gradients import Select, sample_gradients
+from explorer.training.enforcement import OUTPUTS, check_mode
+from explorer.training.gradients import sample_gradients
+from explorer.training.heard import Select
 from explorer.training.inner_products import SampleGradients
 
-OUTPUTS = ("all", "mask")
 FEW = 128
 """Up to so many rows all similarities are formed, which is quicker; beyond, groups are added up without any pair."""
 
@@ -112,6 +113,8 @@ def mean_similarities(
 ) -> Similarities:
     """Mean k^C of the pairs, and of those that are none; arguments, errors and cost as similarity_loss."""
     names = _names(model, parameters)
+    if not len(inputs):
+        raise ShapeError("expected inputs to compare, found none. Leave the loss out where a batch is empty.")
     pairs, groups = _told(pairs, len(inputs), inputs.device)
     select = _selecting(outputs, labels, len(inputs), inputs.device)
     gradients = sample_gradients(model, output or _plain_output, inputs, select, names)
@@ -175,14 +178,25 @@ def _told(
     """Pairs [P, 2], or the group of every row [m], on the device."""
     if isinstance(pairs, list | tuple):
         groups = torch.full((samples,), -1, dtype=torch.int64)
-        rows = [int(row) for members in pairs for row in members]
+        try:
+            rows = [index(row) for members in pairs for row in members]
+        except TypeError as error:
+            raise ShapeError(
+                f"groups must be lists of row numbers, found {type(pairs[0]).__name__} in the list: {error}. Give "
+                "[[0, 1], [2, 3]], or the group of each row as a tensor."
+            ) from error
         _check_rows(torch.tensor(rows, dtype=torch.int64), samples)
         if len(set(rows)) < len(rows):
             raise ShapeError("a row must be in one group at most, found one in several. Give such pairs as [P, 2].")
         for number, members in enumerate(pairs):
-            groups[[int(row) for row in members]] = number
+            groups[[index(row) for row in members]] = number
         return None, groups.to(device)
-    told = torch.as_tensor(pairs, device=device)
+    try:
+        told = torch.as_tensor(pairs, device=device)
+    except (TypeError, RuntimeError, ValueError) as error:
+        raise ShapeError(
+            f"pairs must be whole numbers [P, 2], or groups [{samples}], found a {type(pairs).__name__}. Give a tensor."
+        ) from error
     is_shaped = told.shape == (samples,) or (told.dim() == 2 and told.shape[1] == 2)
     if told.is_floating_point() or told.dtype == torch.bool or not is_shaped:
         raise ShapeError(
@@ -212,11 +226,19 @@ def _selecting(outputs: str, labels: Tensor | None, samples: int, device: torch.
     if labels is None or torch.as_tensor(labels).shape != (samples,):
         found = "none" if labels is None else list(torch.as_tensor(labels).shape)
         raise ShapeError(f"labels for outputs='mask' must be [{samples}], found {found}. Give one a row of inputs.")
+    told = torch.as_tensor(labels)
+    if told.is_floating_point() or told.is_complex():
+        raise ShapeError(f"labels for outputs='mask' must be whole numbers, found {told.dtype}. Give classes.")
+    least, most = int(told.min()), int(told.max())
 
     def masked(found: Tensor) -> Tensor:
         if found.shape[1] < 2:
             raise ShapeError("outputs='mask' needs two outputs or more, found one. Use outputs='all'.")
-        return output_selection("contrast", found, torch.as_tensor(labels).to(device))
+        if not 0 <= least <= most < found.shape[1]:
+            raise ShapeError(
+                f"labels must be from 0 to {found.shape[1] - 1}, found {least} to {most}. Give the number of an output."
+            )
+        return output_selection("contrast", found, told.to(device))
 
     return masked
 

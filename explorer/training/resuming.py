@@ -60,9 +60,10 @@ class Point:
             with safe_open(self.path, framework="pt") as file:
                 told = json.loads((file.metadata() or {})[METADATA_KEY])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
-            self._check(told["settings"])
+            self._check(dict(told["settings"]))
+            log = _checked_log(told["log"])
             self._fill(tensors)
-            return told["log"]
+            return log
         except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError, OSError) as error:
             if isinstance(error, SettingsError):
                 raise
@@ -115,6 +116,14 @@ class Point:
                 f"{self.path} is an interrupted training with {name} {_short(former.get(name))}, found "
                 f"{_short(now.get(name))}. Train with the same settings to go on, or delete this file to begin anew."
             )
+
+
+def _checked_log(log: Any) -> list[Row]:
+    """The rows of a log, each with the seconds that it goes on counting from."""
+    rows = [{str(name): value for name, value in dict(row).items()} for row in log]
+    if not rows or not all(isinstance(value, int | float) for row in rows for value in [row["seconds"], *row.values()]):
+        raise ValueError("its log is no table of numbers")
+    return rows
 
 
 def data_digest(inputs: Tensor, targets: Tensor, rows: Any) -> str:

@@ -1,7 +1,6 @@
 """Trained networks on disk: the weights, what they came from, and the log of the training beside them."""
 
 import io
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -15,7 +14,7 @@ import torch
 from explorer.errors import SettingsError
 from explorer.study.decision import now_in_utc
 from explorer.study.retrained import Comparison, Retraining, write_record
-from explorer.study.steps import write_file
+from explorer.study.steps import PART, with_ending, write_file
 from explorer.study.study import Study
 from explorer.subjects import load_subject
 from explorer.subjects.bundled import is_bundled, untrained_subject
@@ -23,7 +22,7 @@ from explorer.subjects.recipes import Recipe
 from explorer.subjects.subject import Subject
 from explorer.training.activity import dead_units, unit_activity
 from explorer.training.enforcement import Enforcement
-from explorer.training.loop import Progress, train
+from explorer.training.loop import Progress, check_seed, train
 from explorer.training.measuring import measure
 from explorer.training.pair_files import among_kept
 from explorer.training.relabeled import relabeled
@@ -86,6 +85,7 @@ def train_to_file(
     """
     out = Path(out)
     _check_writable(out)
+    check_seed(seed)
     is_plain = enforce is None and misclassify is None and not snapshots and not snapshots_every
     if study is not None and labels is None:
         raise SettingsError("expected a file of labels with a study, found none. Name one with --labels.")
@@ -151,8 +151,18 @@ def _check_writable(out: Path) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"the folder {out.parent} cannot be made: {error.strerror}. Choose another.") from error
-    if out.is_dir() or not os.access(out.parent, os.W_OK):
-        raise SettingsError(f"expected a place to write {out} to, found that it cannot be. Choose another.")
+    # The longest name that a training begins with; some places say only when they are written to that they cannot be.
+    probe = with_ending(out.with_suffix(".resume.safetensors"), PART)
+    try:
+        is_taken = out.is_dir()
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SettingsError(
+            f"expected a place to write {out} to, found that it cannot be: {error.strerror}. Choose another."
+        ) from error
+    if is_taken:
+        raise SettingsError(f"expected a place to write {out} to, found a folder of that name. Choose another.")
 
 
 def _beginning(name: str, seed: int) -> tuple[Subject, Recipe]:

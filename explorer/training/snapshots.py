@@ -58,17 +58,30 @@ class Snapshots:
         """Whether there is a snapshot after so many epochs or steps."""
         return count % self.every == 0 if self.every else count in self.at
 
-    def check(self, name: str, reached: Sequence[int]) -> None:
+    def check(self, name: str, reached: range) -> None:
         """Make sure that every snapshot that was asked for will be taken.
 
         Raises:
             SettingsError: a training does not stop there.
         """
-        missed = sorted(set(self.at) - set(reached))
+        missed = sorted(one for one in set(self.at) if one not in reached)
         if missed:
             raise SettingsError(
                 f"a snapshot after {name} {missed[0]} was asked for, found that the training is whole after "
-                f"{max(reached)} and stops at {_in_words(reached)}. Choose some of these."
+                f"{reached[-1]} and stops at {_in_words(reached)}. Choose some of these."
+            )
+
+    def check_taken(self, name: str, reached: range) -> None:
+        """Make sure that what a training is to go on from has the snapshots that lie before it.
+
+        Raises:
+            SettingsError: one is not there, so it was not asked for then, or deleted since.
+        """
+        lost = next((one for one in reached if self.is_due(one) and not self.path(name, one).is_file()), None)
+        if lost is not None:
+            raise SettingsError(
+                f"a snapshot after {name} {lost} was asked for, found an interrupted training that has come to "
+                f"{reached[-1]} without it. Ask for later ones, or delete its .resume.safetensors to begin anew."
             )
 
     def take(self, model: nn.Module, name: str, count: int) -> None:
@@ -77,5 +90,5 @@ class Snapshots:
             save_weights(model, self.path(name, count), {**self.metadata, name: count})
 
 
-def _in_words(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers[:3])) + (f" … {numbers[-1]}" if len(numbers) > 3 else "")
+def _in_words(numbers: range) -> str:
+    return ", ".join(map(str, numbers[:3])) + (f" … {numbers[-1]}" if numbers[3:] else "")

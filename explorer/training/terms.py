@@ -65,7 +65,13 @@ class EnforcedTerm:
             self.move = Move(kind=enforcement.pairs, most=enforcement.most)
         has_several = is_classes and answers(subject, inputs[:1]).shape[1] > 1
         self.outputs = enforcement.outputs or ("mask" if has_several else "all")
-        self.is_shared = enforcement.weight > 0 and subject.outputs is None and is_mode_blind(subject.model)
+        if self.outputs == "mask" and not has_several:
+            raise SubjectError(
+                f"a mask needs classes with an output each, found {subject.task}"
+                f"{' with one output' * is_classes}. Compare all outputs."
+            )
+        self.is_blind = subject.outputs is None and is_mode_blind(subject.model)
+        self.is_shared = enforcement.weight > 0 and self.is_blind
 
     def __call__(self, rows: Tensor, learned: Tensor, step: int) -> Term:
         """The term of one step.
@@ -117,9 +123,14 @@ class EnforcedTerm:
 
 
 def is_mode_blind(model: nn.Module) -> bool:
-    """Whether a network is made of torch's own modules only, and of none that knows training from evaluation."""
+    """Whether a network is made of torch's own modules only, and of none that knows training from evaluation.
+
+    Hooks may know it: spectral normalization goes on with its estimate while a network is trained, by a hook.
+    """
     return all(
-        type(module).__module__.startswith("torch.nn.modules.") and not isinstance(module, BY_MODE)
+        type(module).__module__.startswith("torch.nn.modules.")
+        and not isinstance(module, BY_MODE)
+        and not (module._forward_hooks or module._forward_pre_hooks)
         for module in model.modules()
     )
 

@@ -30,7 +30,7 @@ def color_codes(study: Study, column: str) -> np.ndarray:
 def _codes(study: Study, column: str) -> np.ndarray:
     values = study.samples[column]
     if _is_scale(study, column):
-        low, high = _ends(values)
+        low, high = scale_ends(values)
         places = (values.to_numpy(dtype=float) - low) / (high - low) * (MOST_CODES - 1)
         return np.where(np.isfinite(places), np.clip(places, 0, MOST_CODES - 1), NONE).astype(np.uint8)
     place_of = {value: min(place, MOST_CODES - 1) for place, value in enumerate(_categories(study, column))}
@@ -43,7 +43,7 @@ def legend(study: Study, column: str) -> dict[str, Any]:
     values = study.samples[column]
     words = {"column": column, "title": title_of(column), "help": COLUMNS[column].help if column in COLUMNS else ""}
     if _is_scale(study, column):
-        ends = [write_value(study, column, end) for end in _ends(values)]
+        ends = [write_value(study, column, end) for end in scale_ends(values)]
         return {**words, "kind": "scale", "ends": ends, "colors": list(SEQUENTIAL)}
     counts = values.value_counts()
     entries = [
@@ -68,7 +68,8 @@ def _categories(study: Study, column: str) -> list[Any]:
     return list(values.value_counts().index) if by_count else sorted(values.unique())
 
 
-def _ends(values: pd.Series) -> tuple[float, float]:
+def scale_ends(values: pd.Series) -> tuple[float, float]:
+    """The numbers at which the scale of a column begins and ends, see TAILS."""
     numbers = values.to_numpy(dtype=float)
     finite = numbers[np.isfinite(numbers)]
     if not finite.size:

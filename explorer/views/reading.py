@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from explorer.columns import COLUMNS, Column
+from explorer.study.given import Label, numbers_of
 from explorer.study.study import Study
 from explorer.views.remembered import remembered
 
@@ -79,6 +80,13 @@ def class_name(study: Study, label: Any) -> str:
     if pd.isna(label) or int(label) < 0:
         return "—"
     return str(names[int(label)]) if names and int(label) < len(names) else str(int(label))
+
+
+def label_text(study: Study, label: Label) -> str:
+    """A label as people read it: a class by name, targets in six digits."""
+    if study.task == "classification":
+        return class_name(study, label)
+    return ", ".join(f"{one:.6g}".replace("-", "−") for one in np.atleast_1d(numbers_of(label)))
 
 
 def kind_of(study: Study, column: str) -> str:

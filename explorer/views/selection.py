@@ -272,9 +272,12 @@ def _parse_rows(text: str) -> Among:
 
 
 def _has_text(values: pd.Series, texts: tuple[str, ...]) -> np.ndarray:
-    """[n] bool: whose value reads as one of some texts. Cost: writes each different value once."""
-    codes, different = pd.factorize(values, use_na_sentinel=False)
-    return pd.Series(different).astype(str).isin(texts).to_numpy(dtype=bool)[codes]
+    """[n] bool: whose value reads as one of some texts; a missing one as none. Writes each different value once."""
+    codes, different = pd.factorize(values)
+    # As legends and charts write them, one by one: pandas writes a whole column of dates without their time.
+    wanted = set(texts)
+    has_text = [str(value) in wanted for value in different]
+    return np.array([*has_text, False])[codes]  # a missing value has the code -1
 
 
 def _written(text: str, separator: str) -> str:

@@ -36,8 +36,6 @@ LIMIT = CATEGORICAL[8]
 LANE = 18
 """Height in pixels of a line of words above a figure."""
 
-CONFIG: dict[str, Any] = {"displayModeBar": False, "responsive": True, "scrollZoom": False, "doubleClick": False}
-
 
 def class_color(number: int) -> str:
     """The color of a class, or of any counted thing.
@@ -64,6 +62,23 @@ def fading_scale(color: str) -> list[tuple[float, str]]:
     return [(0.0, f"rgba({red},{green},{blue},0.16)"), (1.0, f"rgba({red},{green},{blue},1)")]
 
 
+def figure_config(name: str) -> dict[str, Any]:
+    """What a figure lets a visitor do: nothing but save it, with a camera in its corner that comes with the pointer.
+
+    Args:
+        name: of the SVG file, without its ending.
+    """
+    return {
+        "displayModeBar": "hover",
+        "displaylogo": False,
+        "modeBarButtons": [["toImage"]],
+        "toImageButtonOptions": {"format": "svg", "filename": name},
+        "responsive": True,
+        "scrollZoom": False,
+        "doubleClick": False,
+    }
+
+
 def figure_layout(height: int, horizontal: str, vertical: str, lanes: int = 0) -> dict[str, Any]:
     """The layout that all figures share: transparent, narrow margins, named axes, no zoom.
 
@@ -86,6 +101,7 @@ def figure_layout(height: int, horizontal: str, vertical: str, lanes: int = 0) -
         "showlegend": False,
         "dragmode": False,
         "hovermode": "closest",
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": BAR, "activecolor": SELECTED},
         "bargap": 0.04,
         "xaxis": {**axis, "title": {"text": horizontal, "standoff": 22}, "showgrid": False},
         "yaxis": axis,

@@ -169,6 +169,11 @@ def test_an_album_has_an_end(album, monkeypatch):
         album.pick(5)
     album.pick(1, "another note")
     assert len(album.views()) == len(album.picks()) == 2
+    gone = album.views()[0].id
+    album.remove(gone)
+    album.save(name="b", page="map")
+    with pytest.raises(SettingsError, match="at most 2 saved views"):
+        album.restore(gone)
 
 
 FORGERIES = (

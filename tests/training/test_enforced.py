@@ -133,6 +133,19 @@ def test_a_network_that_knows_training_from_evaluation_learns_as_it_would():
         assert all(torch.equal(one, two) for one, two in zip(ends[0], other, strict=True))
 
 
+def test_a_network_whose_hooks_know_training_learns_as_it_would():
+    """Spectral normalization goes on with its estimate in training mode, whatever is enforced."""
+    build = lambda: nn.Sequential(  # noqa: E731
+        nn.Flatten(), nn.utils.spectral_norm(nn.Linear(36, 8)), nn.Tanh(), nn.Linear(8, 4)
+    )
+    ends = []
+    for enforce in (None, Enforcement(weight=1e-20)):
+        subject = pictures(networks.seeded(build))
+        trained(subject=subject, enforce=enforce)
+        ends.append(subject.model.state_dict())
+    assert all(torch.equal(value, ends[1][name]) for name, value in ends[0].items())
+
+
 def test_every_mode_learns_from_the_same_samples():
     """With one seed the drawn batches are alike, so arms can be compared step by step: the first loss is the same."""
     pace = Pace(steps=1, every=1)
@@ -289,6 +302,7 @@ def test_settings_that_do_not_go_together_are_refused(options, error, words):
         ({"mode": "praise"}, "mode must be one of reward, penalise, contrast"),
         ({"weight": -1.0}, "must be a number from 0, found -1.0"),
         ({"weight": float("inf")}, "must be a number from 0"),
+        ({"outputs": "some"}, "outputs must be one of all, mask, found 'some'"),
         ({"pairs": "color"}, "pairs must be class, shift, rotation or row numbers, found 'color'"),
     ],
 )
@@ -309,6 +323,7 @@ def test_what_needs_classes_or_pictures_says_so():
     for options, words in (
         ({"enforce": Enforcement()}, "pairs of a class need classes, found regression"),
         ({"enforce": Enforcement(pairs="shift")}, "need pictures"),
+        ({"enforce": Enforcement(pairs=np.array([[0, 1]]), outputs="mask")}, "a mask needs classes"),
         ({"augment": Move(kind="shift")}, "need pictures"),
         ({"misclassify": 0.1}, "misclassification needs classes"),
         ({"pace": Pace(steps=1, every=1)}, "pairs of a class need classes"),

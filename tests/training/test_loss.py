@@ -74,6 +74,17 @@ class Branching(Own):
         return self.head(torch.tanh(found * self.scale if found.sum() > 0 else found))
 
 
+class Bound(nn.Module):
+    """A network that answers by an output function."""
+
+    def __init__(self, model, output):
+        super().__init__()
+        self.model, self.output = model, output
+
+    def forward(self, inputs):
+        return self.output(self.model, inputs)
+
+
 def perceptron(outputs=3):
     return nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, outputs))
 
@@ -310,6 +321,22 @@ def test_a_network_that_changes_is_looked_at_anew():
     assert_same(similarity_loss(model, inputs, pairs), -exact, model)
 
 
+def test_an_output_function_that_changes_is_looked_at_anew():
+    """A function that is written on the spot may be given the place in memory of the one before it."""
+    model, inputs = sound(perceptron)
+
+    def of_both(model, inputs):
+        return model(inputs) + (inputs @ model[0].weight.T.sin())[:, :3]
+
+    exact = oracles.pair_similarity(Bound(model, of_both), inputs[0], inputs[1])
+    for _ in range(5):
+        similarity_loss(model, inputs, torch.tensor([[0, 1]]), output=lambda model, inputs: model(inputs))
+        found = similarity_loss(
+            model, inputs, torch.tensor([[0, 1]]), output=lambda model, inputs: of_both(model, inputs)
+        )
+        torch.testing.assert_close(found, -exact)
+
+
 def test_networks_are_let_go_of():
     """Nothing keeps a network alive that was compared once."""
     model, inputs = sound(perceptron)
@@ -339,6 +366,9 @@ def test_a_network_that_cannot_be_differentiated_twice_is_refused():
         (torch.tensor(3), "must be whole numbers"),
         ([[0, 1], [1, 2]], "in one group at most"),
         ([[0, 9]], "rows must be from 0 to 3"),
+        ([0, 0, 1, 1], "must be lists of row numbers, found int"),
+        ([[0.5, 1.5]], "must be lists of row numbers"),
+        (None, "found a NoneType"),
         (np.zeros((2, 3), dtype=int), "must be whole numbers"),
     ],
 )
@@ -355,6 +385,12 @@ def test_pairs_that_do_not_belong_to_the_inputs_are_refused(pairs, words):
         ({"outputs": "some"}, ShapeError, "outputs must be one of all, mask"),
         ({"outputs": "mask"}, ShapeError, r"labels for outputs='mask' must be \[4\], found none"),
         ({"outputs": "mask", "labels": torch.zeros(3)}, ShapeError, r"must be \[4\], found \[3\]"),
+        (
+            {"outputs": "mask", "labels": torch.full((4,), 0.5)},
+            ShapeError,
+            "must be whole numbers, found torch.float32",
+        ),
+        ({"outputs": "mask", "labels": torch.tensor([0, 1, 2, 3])}, ShapeError, "must be from 0 to 2, found 0 to 3"),
         ({"parameters": lambda name: False}, ShapeError, "expected parameters to take gradients of, found none"),
         ({"output": lambda model, inputs: {"a": 1}}, EngineError, ""),
     ],

@@ -1,5 +1,6 @@
 """A training that is killed goes on where it was, and ends to the last bit as if it had never been killed."""
 
+import json
 import os
 import runpy
 import subprocess
@@ -9,10 +10,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from explorer.errors import SettingsError
 from explorer.subjects import load_subject
 from explorer.subjects.recipes import Recipe
+from explorer.subjects.weights import weights_metadata
 from explorer.training import Enforcement, Pace, resuming, train, train_to_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -111,6 +114,26 @@ def test_an_interrupted_training_is_not_gone_on_with_under_other_settings(subjec
     with pytest.raises(SettingsError, match=words):
         train_to_file(subject, tmp_path / "w.safetensors", epochs=EPOCHS, device="cpu", **options)
     assert path.read_bytes() == before
+
+
+def test_a_snapshot_that_lies_before_is_not_passed_over_in_silence(subject, tmp_path, always):
+    """One that was taken is fine, one that was not asked for then is missing, and is said to be."""
+    interrupted(subject, tmp_path, snapshots=(1,))
+    with pytest.raises(SettingsError, match="a snapshot after epoch 2 was asked for, found an interrupted training"):
+        train_to_file(subject, tmp_path / "w.safetensors", epochs=EPOCHS, device="cpu", snapshots=(1, 2))
+    train_to_file(subject, tmp_path / "w.safetensors", epochs=EPOCHS, device="cpu", snapshots=(1, 3))
+    assert {path.name for path in tmp_path.glob("w.epoch*")} == {f"w.epoch-000{one}.safetensors" for one in (1, 3)}
+
+
+@pytest.mark.parametrize("log", [[], 5, [{"epoch": 1.0}], [{"seconds": "long"}], [["seconds"]]])
+def test_a_log_that_is_none_is_refused(subject, tmp_path, always, log):
+    """The file is read before anything in it is used."""
+    interrupted(subject, tmp_path)
+    path = tmp_path / "w.resume.safetensors"
+    told = {"settings": weights_metadata(path)["settings"], "log": log}
+    save_file(load_file(path), path, {"explorer": json.dumps(told)})
+    with pytest.raises(SettingsError, match="cannot be read from .* Delete this file to begin anew"):
+        train_to_file(subject, tmp_path / "w.safetensors", epochs=EPOCHS, device="cpu")
 
 
 def test_an_interrupted_training_is_not_gone_on_with_on_other_data(subject, tmp_path, always):

@@ -93,6 +93,7 @@ def test_own_networks_are_trained_from_the_weights_that_they_have(own, tmp_path)
         ("weights.pt", "written as .safetensors, found 'weights.pt'"),
         ("taken/weights.safetensors", "cannot be made"),
         ("folder.safetensors", "expected a place to write"),
+        (f"{'n' * 250}.safetensors", "expected a place to write"),
     ],
 )
 def test_a_place_that_cannot_be_written_is_refused_before_the_training(tmp_path, out, words):
@@ -111,6 +112,14 @@ def test_a_training_has_at_least_one_epoch(tmp_path, epochs):
     """Zero epochs would write untrained weights under a trained name."""
     with pytest.raises(SettingsError, match=f"epochs must be at least 1, found {epochs}"):
         train_to_file("diabetes", tmp_path / "w.safetensors", epochs=epochs, device="cpu")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64])
+def test_a_seed_that_no_generator_takes_is_refused(tmp_path, seed):
+    """Before weights are drawn with it."""
+    with pytest.raises(SettingsError, match=f"the seed must be from 0 to .*, found {seed}"):
+        train_to_file("diabetes", tmp_path / "w.safetensors", epochs=1, seed=seed, device="cpu")
     assert not list(tmp_path.iterdir())
 
 

@@ -9,8 +9,10 @@ import pytest
 from pages.screen import copied, made_up_study
 from synthetic import synthetic_study
 
+from explorer.pages.columns import describe_column
 from explorer.pages.describing import describe_sample
 from explorer.pages.library import Library
+from explorer.pages.strip import picture_strip
 from explorer.pages.warming import warm_up
 from explorer.study.study import Study
 from explorer.views import coloring
@@ -24,9 +26,11 @@ def folder(tmp_path_factory):
 
 
 def told(study):
-    """All that a click and a color show."""
+    """All that a click, a color and a chart show, and a strip of pictures."""
     codes = {column: color_codes(study, column).tolist() for column in ("label", "confidence", "suspicion")}
-    return describe_sample(study, 3, 8), codes, {column: legend(study, column) for column in codes}
+    charts = {column: describe_column(study, column) for column in codes}
+    legends = {column: legend(study, column) for column in codes}
+    return describe_sample(study, 3, 8), codes, legends, charts, picture_strip(study, (2, 5))
 
 
 def test_what_is_remembered_is_what_would_be_found_afresh(folder):

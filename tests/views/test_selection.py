@@ -78,6 +78,16 @@ def test_one_of_several_values_lets_through_each_of_them():
     assert one_of("label", "12345").in_words() == "Label is one of 5"
 
 
+def test_a_value_is_met_as_charts_write_it_and_a_missing_one_never():
+    """Also a date without its time, and texts that read as a missing value does."""
+    dates = pd.to_datetime(["2026-01-01", "2026-01-02", None, "2026-01-01"])
+    samples = pd.DataFrame({"taken": dates, "split": ["nan", "None", None, "NaT"]})
+    assert Equals("taken", str(dates[0])).mask(samples).tolist() == [True, False, False, True]
+    missing = one_of("split", ["nan", "None", "NaT", "<NA>"])
+    assert missing.mask(samples).tolist() == [True, True, False, True]
+    assert Equals("taken", "NaT").mask(samples).tolist() == [False] * 4
+
+
 def test_too_many_values_are_refused():
     """A link stays short enough to paste."""
     with pytest.raises(SettingsError, match="Clear the filter"):
