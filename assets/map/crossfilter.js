@@ -32,10 +32,6 @@ class CrossFilter {
     this.columns.delete(name);
   }
 
-  has(name) {
-    return this.columns.has(name);
-  }
-
   // A condition on a column: [low, high], both included, or a Set of codes; null lets all pass.
   set(name, condition) {
     const column = this.columns.get(name);

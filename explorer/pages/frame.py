@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from explorer.errors import ExplorerError
 from explorer.pages import (
     compare,
     denoising,
@@ -80,8 +81,13 @@ def _open(show: Callable[[Study], None]) -> None:
     if state.study_name() is None:
         start.show(st.rerun)
         return
-    with state.errors_on_screen():
+    try:
         study = state.open_study()
+    except ExplorerError as trouble:
+        st.error(state.plain(str(trouble)), icon=":material/error:")
+        st.html('<a href="studies" target="_self" style="color: inherit">All studies</a>')
+        return
+    with state.errors_on_screen():
         saving.follow_link(study, state.show_map_place)
         show(study)
 

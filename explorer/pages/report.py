@@ -116,14 +116,14 @@ class Making:
 
 def show_report(study: Study) -> None:
     """The report with its button, then the figures one by one."""
-    st.subheader("Report", anchor=False)
+    st.header("Report", anchor=False)
     st.markdown(
         "One page that tells the story of this study to people who were not there: map, figures, doubtful labels, the "
         "saved views and picked samples above. It needs no network and no other file, opens from a mail, and prints.",
         width=860,
     )
     _show_making(study)
-    st.subheader("Figures", anchor=False)
+    st.header("Figures", anchor=False)
     with st.spinner("Drawing the figures …"):
         drawn = figures(study)
     if not drawn:

@@ -241,7 +241,7 @@ def _selection_of(params: dict[str, str]) -> Selection:
     try:
         return Selection.from_params(params)
     except SettingsError as trouble:
-        st.warning(plain(str(trouble)))
+        st.warning(plain(str(trouble)), icon=":material/warning:")
         return Selection(study=params.get("study"))
 
 
