@@ -26,7 +26,7 @@ from explorer.views.report.page import report_html  # noqa: E402
 
 PICTURES = REPOSITORY / "assets" / "pictures"
 SIZE = {"width": 1440, "height": 900}
-SAMPLE = 1714
+SAMPLE = 3741
 """A sample whose label all of its neighbors contradict."""
 COLORS = 256
 """Enough for a screen, and a third of the bytes."""
