@@ -28,8 +28,6 @@ PICTURES = REPOSITORY / "assets" / "pictures"
 SIZE = {"width": 1440, "height": 900}
 SAMPLE = 3741
 """A sample whose label all of its neighbors contradict."""
-COLORS = 256
-"""Enough for a screen, and a third of the bytes."""
 SETTLED_MS = 2500
 """Until pictures have come and nothing fades any more."""
 
@@ -89,7 +87,7 @@ def _wait_for_map(page) -> None:
 
 
 def _save(screen: bytes, path: Path) -> None:
-    Image.open(BytesIO(screen)).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(path, optimize=True)
+    Image.open(BytesIO(screen)).convert("RGB").save(path, optimize=True)
     print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
 

@@ -1,8 +1,8 @@
 // Small pictures, cut from the study's sheets; a sheet is fetched when a picture on it is first needed. Where a study has
 // many sheets, the pictures on the map are scattered over them and come on small strips instead.
 
-const MOST_SHEETS = 32; // unpacked, a sheet takes 16 MiB of memory
-const FEW_SHEETS = 2; // so many are fetched whole
+const MOST_SHEETS = 96; // unpacked, a sheet takes 4 MiB of memory
+const FEW_SHEETS = 8; // so many are fetched whole
 const ON_STRIP = 16; // pictures side by side
 const MOST_ON_STRIPS = 3200;
 const AT_ONCE = 2;

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-SHEET_PIXELS = 2048
-"""A sheet is at most this wide and high: every browser can show it, and unpacked it is 12 MiB."""
+SHEET_PIXELS = 1024
+"""A sheet is at most this wide and high. Unpacked it is 3 MiB: neighbors stand on as many sheets as there are, and each
+must be unpacked for one small picture."""
 PNG_EFFORT = 3
 """Beyond this, PNG takes much longer for a few percent."""
 
