@@ -19,6 +19,8 @@ from explorer.views.report.parts import Pictures, counted, paragraph
 from explorer.views.report.summary import summary
 
 ASSETS = Path(__file__).parents[3] / "assets" / "report"
+SCRIPTS = ("map.js", "hands.js", "start.js")
+"""In this order they are one script."""
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{script}'"
 NAMES = {
     "summary": "In short",
@@ -79,7 +81,8 @@ def report_html(study: Study, *, suspects: int = 12, progress: Progress | None =
 
 
 def _page(study: Study, names: list[str], sections: list[Markup], pictures: Pictures) -> str:
-    style, script = (Markup((ASSETS / name).read_text(encoding="utf-8")) for name in ("report.css", "script.js"))
+    style, *scripts = (Markup((ASSETS / name).read_text(encoding="utf-8")) for name in ("report.css", *SCRIPTS))
+    script = Markup("\n".join(scripts))
     links = [element("li", element("a", NAMES[name], href=f"#{name}")) for name in names]
     head = element(
         "head",
