@@ -32,7 +32,8 @@ def answer_at_once() -> None:
     from a listening socket inherits this setting.
     """
     for one in gc.get_objects():
-        if isinstance(one, socket.socket) and one.type == socket.SOCK_STREAM and _listens(one):
+        # its type, not isinstance: that asks the object, and some answer with a warning or an error
+        if issubclass(type(one), socket.socket) and one.type == socket.SOCK_STREAM and _listens(one):
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 

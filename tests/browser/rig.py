@@ -96,6 +96,23 @@ def wait_until_drawn(page) -> None:
     page.wait_for_selector(".stApp[data-test-script-state=notRunning]")
 
 
+STILL = """
+() => {
+    const moving = document.getAnimations().some(
+        (one) => one.playState === "running" && Number.isFinite(one.effect.getComputedTiming().endTime));
+    const running = document.querySelector(".stApp").dataset.testScriptState !== "notRunning";
+    if (moving || running || !window.stillSince) window.stillSince = performance.now();
+    return performance.now() - window.stillSince > 700;
+}
+"""
+
+
+def wait_until_still(page) -> None:
+    """Wait until the page's script has ended and nothing has faded in for 0.7 s: half transparent, it has no contrast."""
+    wait_until_drawn(page)
+    page.wait_for_function(STILL, polling=50)
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

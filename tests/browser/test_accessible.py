@@ -2,7 +2,7 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser.rig import wait_until_drawn
+from browser.rig import wait_until_drawn, wait_until_still
 
 pytestmark = pytest.mark.browser
 
@@ -31,8 +31,7 @@ LOOKS = {
 def test_axe_finds_nothing(open_page, look, path):
     """No rule is broken, whatever its weight."""
     page = open_page(path, painted=path == "/", **LOOKS[look])
-    wait_until_drawn(page)
-    page.wait_for_timeout(700)  # Streamlit lets new elements fade in: half transparent, they have no contrast
+    wait_until_still(page)
     found = Axe().run(page).response
     assert len(found["passes"]) > 20
     broken = [(one["impact"], one["id"], one["nodes"][0]["html"][:200]) for one in found["violations"]]

@@ -10,9 +10,18 @@ def test_what_is_accepted_by_a_listening_socket_sends_at_once():
     with socket.socket(socket.AF_INET) as server, socket.socket(socket.AF_INET) as client:
         server.bind(("127.0.0.1", 0))
         server.listen()
+        untouchable = _Untouchable()
         answer_at_once()
+        del untouchable
         client.connect(server.getsockname())
         accepted, _ = server.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert not client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)  # nobody else's
+
+
+class _Untouchable:
+    """Like a deprecated object of another library: nobody may ask it anything."""
+
+    def __getattribute__(self, name: str):
+        raise RuntimeError(f"asked for {name}")
