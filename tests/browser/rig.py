@@ -108,7 +108,7 @@ STILL = """
 
 
 def wait_until_still(page) -> None:
-    """Wait until the page's script has ended and nothing has faded in for 0.7 s: half transparent, it has no contrast."""
+    """Wait until the page's script has ended and nothing fades for 0.7 s: half transparent, it has no contrast."""
     wait_until_drawn(page)
     page.wait_for_function(STILL, polling=50)
 
