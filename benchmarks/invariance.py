@@ -110,7 +110,7 @@ def tests_of(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _trained(arm: str, seed: int, steps: int) -> Subject:
     is_turned, is_enforced = ARMS[arm]
-    subject = subject_of("mnist", None, seed)
+    subject = subject_of("mnist-unit", None, seed)
     enforce = Enforcement(mode="reward", weight=1.0, pairs="rotation", most=MOST) if is_enforced else None
     augment = Move(kind="rotation", most=MOST) if is_turned else None
     pace = Pace(steps=steps, every=steps, draw="any")

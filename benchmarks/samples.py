@@ -23,6 +23,9 @@ NEAR = 1 / 64
 """Turns between two points of the circle that are called alike."""
 FREQUENCY = 1
 """Waves around the circle."""
+STANDARDIZED = {"mnist": (0.1307, 0.3081), "fashion": (0.2860, 0.3530)}
+"""Mean and standard deviation of the training images' pixels, which the network is given as multiples of the latter
+around the former; "mnist-unit" is MNIST with pixels from 0 to 1."""
 
 
 def near_pairs(subject: Subject) -> np.ndarray:
@@ -54,7 +57,9 @@ def samples_of(data: str, path: Path | None) -> Subject:
         subject = wave_subject(circle_network(), frequency=FREQUENCY)
         split = stratified_split(np.zeros(len(subject), dtype=np.int64), share=0.25, seed=SPLIT_SEED)
         return replace(subject, split=split)
-    images, labels = read_digits() if data == "mnist" else _read_fashion(path)
+    images, labels = _read_fashion(path) if data == "fashion" else read_digits()
+    middle, spread = STANDARDIZED.get(data, (0.0, 1.0))
+    images = (images - np.float32(middle)) / np.float32(spread)
     rows, split = _parts(labels)
     return Subject(
         name=data,

@@ -38,7 +38,7 @@ LABEL_FLOOR_MS = 300
 CLICKS = 20
 LASSOS = 5
 CORNERS = 48
-LOADS = 3
+LOADS = 5
 LABELS = 200
 KEYS = ("Enter", "k", "Enter", "3", "d", "Enter", "u", "7")
 """What a hand does at the desk, again and again."""

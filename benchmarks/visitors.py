@@ -42,7 +42,7 @@ PAUSE_S = (1.0, 3.0)
 LOOK_EVERY_S = 30.0
 COLORS = ("label", "suspicion", "confidence", "soft_density")
 FILTERS = ("label=3", "suspicion=0.5..1", "confidence=0..0.7;label=1", "soft_density=1..20")
-OTHER_PAGES = ("Density", "Sample", "Guide")
+OTHER_PAGES = ("Density", "Sample", "Labels")
 
 
 class Client(threading.Thread):

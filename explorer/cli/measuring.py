@@ -39,7 +39,9 @@ def build_study(options: Namespace) -> None:
     settings = settings_for(options.study, **{name: getattr(options, name) for name in SETTINGS})
     printer = ProgressPrinter(sys.stderr)
     subject = explorer.load_subject(subject_words(options), _reading(printer))
-    study = build(subject, options.study, settings=settings, redo=options.redo, progress=printer)
+    study = build(
+        subject, options.study, settings=settings, redo=options.redo, progress=printer, address=options.address
+    )
     for line in study.warnings:
         print(f"note: {line}", file=sys.stderr)
     seconds = time.perf_counter() - started_at

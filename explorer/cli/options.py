@@ -89,7 +89,10 @@ def _add_build(verbs: Any) -> None:
         help="take the soft count over full gradients: two more passes over the data",
     )
     verb.add_argument("--device", choices=DEVICES, help="where gradients are computed")
-    verb.add_argument("--engine", choices=ENGINES, help="who runs the shards")
+    verb.add_argument("--engine", choices=ENGINES, help="who runs the shards: this process, or Ray on many cores")
+    verb.add_argument(
+        "--address", metavar="HOST:PORT", help="a running Ray cluster, or auto; Ray is started here when left out"
+    )
     add_own_options(verb, "--labels")
     verb.add_argument("--redo", metavar="STEP", choices=STEP_NAMES, help=f"make one step anew: {', '.join(STEP_NAMES)}")
 

@@ -10,6 +10,7 @@ from explorer.pages import routes, state
 from explorer.pages.columns import chart_columns, first_charts, interest, short_title
 from explorer.study.selections import Selections
 from explorer.study.study import Study
+from explorer.views.remembered import remembered
 from explorer.views.selection import Between, Equals, OneOf, lasso, one_of, title_of
 
 ASSETS = Path(__file__).parents[2] / "assets" / "map"
@@ -153,6 +154,7 @@ def _brush(brushes: dict[str, dict[str, Any] | None]) -> None:
     state.set_filter(chosen)
 
 
+@remembered(most=1)
 def _count_words(study: Study) -> str:
     if study.task != "classification" or "label" not in study.samples:
         return f"{study.n:,} samples"

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 import streamlit as st
 
 from explorer.errors import ExplorerError, SettingsError
-from explorer.pages import duplicates, labels, others, state
+from explorer.pages import duplicates, labels, others, state, training
 from explorer.pages.library import library
 from explorer.pages.picked import show_picked_large
 from explorer.pages.saving import PRESENTED, number_of
@@ -22,7 +22,9 @@ PICKS = "picks"
 """Stands for the slide of picked samples, which comes last."""
 KEY = "slides"
 OPTIONS = (duplicates.BOUND, duplicates.TOLERANCE, others.PARAM)
-"""What pages read from the address besides the selection; the view of the page Labels is bound to it by Streamlit."""
+"""What pages read from the address besides the selection."""
+PARTS = {"view": tuple(labels.VIEWS), "part": training.PARTS}
+"""Which part of its page is shown: what Streamlit binds to the address, and the names that it may have."""
 LEAVING = "leaves_the_presentation"
 SHOWN = "slide_that_is_shown"
 
@@ -75,6 +77,7 @@ def _select(study: Study, view: SavedView) -> None:
         chosen = Selection(study.path.name, view.sample, view.color, Filter.parse(view.filter))
     except ExplorerError as trouble:
         raise SettingsError(f'the saved view "{view.name}" cannot be shown: {trouble}') from trouble
+    _take_over(_options(view), str(view.id))  # also where a link has led here, and nobody has turned
     state.present(chosen, view.place)
     st.session_state[SHOWN] = (study.path.name, view.id)
 
@@ -86,19 +89,28 @@ def _turn() -> None:
     options = {}
     with state.errors_on_screen():
         album = Album.open(library().open(st.query_params.get("study") or state.study_name() or ""))
-        options = {} if slide == PICKS else dict(parse_qsl(album.view(number_of(str(slide))).options))
+        options = {} if slide == PICKS else _options(album.view(number_of(str(slide))))
     _take_over(options, str(slide))
 
 
 def _take_over(options: dict[str, str], slide: str) -> None:
     """Go to a slide with what its page's own controls showed. Albums are lent: other names are left aside."""
-    view = options.get("view", "")
-    st.session_state["view"] = view if view in labels.VIEWS else next(iter(labels.VIEWS))
+    for name, parts in PARTS.items():
+        part = options.get(name, "")
+        st.session_state[name] = part if part in parts else parts[0]
     for name in OPTIONS:
         st.session_state.pop(name, None)  # a slider looks into the address when it is first drawn
         if name in st.query_params and name not in options:
             del st.query_params[name]
-    st.query_params.update({name: options[name] for name in OPTIONS if name in options} | {PRESENTED: slide})
+    wanted = {name: options[name] for name in OPTIONS if name in options} | {PRESENTED: slide}
+    if any(
+        st.query_params.get(name) != value for name, value in wanted.items()
+    ):  # each change is a step of the history
+        st.query_params.update(wanted)
+
+
+def _options(view: SavedView) -> dict[str, str]:
+    return dict(parse_qsl(view.options))
 
 
 def _leave() -> None:

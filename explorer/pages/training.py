@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from explorer.pages import circle, enforcing, misclassification, over_epochs, registration
+from explorer.pages import circle, enforcing, misclassification, over_epochs, registration, state
 from explorer.study.study import Study
 
 OWN = "This study"
@@ -15,20 +15,19 @@ EXPERIMENTS: dict[str, Callable[[], None]] = {
     "Registration": registration.show,
 }
 """Name to what draws it from tables that ship with the project; none needs a study."""
+PARTS = (OWN, *EXPERIMENTS)
 
 
 def show(study: Study) -> None:
     """The page of training."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.title("Training", anchor=False, width="content")
-        st.caption(
-            "What training does to the similarity: in this study, and in the paper's experiments, run again with this "
-            "program, which are the same whichever study is open.",
-            width="content",
-        )
-    names = [OWN, *EXPERIMENTS]
+    state.page_title(
+        study,
+        "Training",
+        "What training does to the similarity: in this study, and in the paper's experiments, run again with this "
+        "program, which are the same whichever study is open.",
+    )
     name = st.segmented_control(
-        "Part", names, default=OWN, required=True, key="training-part", label_visibility="collapsed"
+        "Part", PARTS, default=OWN, required=True, key="part", bind="query-params", label_visibility="collapsed"
     )
     if name == OWN:
         over_epochs.show(study)

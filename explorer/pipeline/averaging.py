@@ -1,9 +1,10 @@
 """Columns about the network's own averaging: what it leaves of label noise, and what it answers on average nearby.
 
-Two passes over the shards: one adds up the moments of the training samples, one evaluates every sample.
+Two passes over the shards, by an engine: one adds up the moments of the training samples, one evaluates every sample.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from explorer.features import Projection
 from explorer.pipeline.answers import Answers
+from explorer.pipeline.engines import Engine, Say, run_serially
 from explorer.similarity import (
     Moments,
     Smoother,
@@ -34,38 +36,48 @@ PREDICTED, GIVEN, RESIDUAL = range(3)
 
 
 def averaging_columns(
-    study: Study, projection: Projection, answers: Answers, advance: Callable[[int], None]
+    study: Study,
+    projection: Projection,
+    answers: Answers,
+    advance: Callable[[int], None],
+    run: Engine = run_serially,
+    say: Say = lambda note: None,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Columns of the denoising page, and the facts that say how far they apply.
 
     Args:
-        study: its features and projection are done.
+        study: its features and projection are done; with an absolute path where other machines read it.
         projection: of the study.
         answers: labels and outputs of all samples.
         advance: is told how many samples are done.
+        run: who goes through the shards.
+        say: is told what the engine has to say.
 
     Returns:
         columns: denoising_factor, denoising_floor_ratio, effective_neighbors, leverage_gain, uncertainty, and, when
         all outputs were measured, shift and the arrays neighbor_mean and label_mean [n, c].
         facts: training_samples, floored_average_samples, stationarity_residual (None when it does not apply).
 
-    Cost: time O(n c p^2), memory of one shard and of the columns.
+    Cost: time O(n c p^2), memory of one shard and of the columns; with another engine of the p^2 moments of each shard
+    that waits to be added.
     """
     values = _averaged_values(answers) if projection.mode == "all" else None
-    moments = reduce(add, (_shard_moments(one, answers, values) for one in _shards(study, projection)))
+    with closing(run(_ShardMoments(study, projection), _shards(study, answers, values), say)) as found:
+        moments = reduce(add, found)
     if not moments.count:
         return {}, {"training_samples": 0, "floored_average_samples": 0, "stationarity_residual": None}
     smoother = fit_smoother(moments if values is None else _of_kind(moments, GIVEN))
     columns: dict[str, np.ndarray] = {}
     floored = 0
-    for shard in _shards(study, projection):
-        found, touched = _shard_columns(shard, moments, smoother, values)
-        for name, piece in found.items():  # small pieces that outlive their shard would scatter over memory
-            if name not in columns:
-                columns[name] = np.empty((study.n, *piece.shape[1:]), dtype=np.float32)
-            columns[name][shard.rows] = piece
-        floored += touched
-        advance(int(shard.rows[-1]) + 1)
+    shards = _shards(study, answers, values)
+    with closing(run(_ShardColumns(study, projection, moments, smoother), shards, say)) as found:
+        for rows, pieces, touched in found:
+            for name, piece in pieces.items():  # small pieces that outlive their shard would scatter over memory
+                if name not in columns:
+                    columns[name] = np.empty((study.n, *piece.shape[1:]), dtype=np.float32)
+                columns[name][rows] = piece
+            floored += touched
+            advance(int(rows[-1]) + 1)
     residual = None if values is None else float(stationarity_residual(moments)[RESIDUAL])
     facts = {"training_samples": moments.count, "floored_average_samples": floored, "stationarity_residual": residual}
     return columns, facts
@@ -73,15 +85,46 @@ def averaging_columns(
 
 @dataclass(frozen=True)
 class _Shard:
-    rows: Tensor  # [m]
-    jacobians: Tensor  # [m, c, p], not normalized; zero where there is no gradient
+    rows: np.ndarray  # [m]
+    taught: Tensor  # [m] bool, whether the network was trained on it and it has a gradient
+    values: Tensor | None  # [m, 3, c]
 
 
-def _shards(study: Study, projection: Projection) -> Iterator[_Shard]:
+@dataclass(frozen=True)
+class _ShardMoments:
+    study: Study
+    projection: Projection
+
+    def __call__(self, shard: _Shard, say: Say) -> Moments:
+        jacobians = _jacobians(self.study, self.projection, shard.rows)[shard.taught]
+        return Moments.of(jacobians, None if shard.values is None else shard.values[shard.taught])
+
+
+@dataclass(frozen=True)
+class _ShardColumns:
+    study: Study
+    projection: Projection
+    moments: Moments
+    smoother: Smoother
+
+    def __call__(self, shard: _Shard, say: Say) -> tuple[np.ndarray, dict[str, Tensor], int]:
+        jacobians = _jacobians(self.study, self.projection, shard.rows)
+        return shard.rows, *_shard_columns(jacobians, self.moments, self.smoother, shard.values)
+
+
+def _shards(study: Study, answers: Answers, values: Tensor | None) -> Iterator[_Shard]:
+    taught = answers.trained & answers.valid
     for start in range(0, study.n, study.settings.shard_size):
-        rows = np.arange(start, min(start + study.settings.shard_size, study.n))
-        units, grams = (torch.from_numpy(study.rows(name, rows)).float() for name in ("units", "grams"))
-        yield _Shard(torch.from_numpy(rows), projection.expand(units, grams))
+        some = slice(start, min(start + study.settings.shard_size, study.n))
+        # Copies: a part of a tensor would travel with the whole of it.
+        own = None if values is None else values[some].clone()
+        yield _Shard(np.arange(some.start, some.stop), taught[some].clone(), own)
+
+
+def _jacobians(study: Study, projection: Projection, rows: np.ndarray) -> Tensor:
+    """[m, c, p], not normalized; zero where there is no gradient."""
+    units, grams = (torch.from_numpy(study.rows(name, rows)).float() for name in ("units", "grams"))
+    return projection.expand(units, grams)
 
 
 def _averaged_values(answers: Answers) -> Tensor:
@@ -90,29 +133,24 @@ def _averaged_values(answers: Answers) -> Tensor:
     return torch.stack([predicted, given, predicted - given], dim=1)
 
 
-def _shard_moments(shard: _Shard, answers: Answers, values: Tensor | None) -> Moments:
-    taught = answers.trained[shard.rows] & answers.valid[shard.rows]
-    return Moments.of(shard.jacobians[taught], None if values is None else values[shard.rows][taught])
-
-
 def _of_kind(moments: Moments, kind: int) -> Moments:
     return replace(moments, weighted=moments.weighted[kind : kind + 1], squares=moments.squares[kind : kind + 1])
 
 
 def _shard_columns(
-    shard: _Shard, moments: Moments, smoother: Smoother, values: Tensor | None
+    jacobians: Tensor, moments: Moments, smoother: Smoother, values: Tensor | None
 ) -> tuple[dict[str, Tensor], int]:
-    average = local_average(shard.jacobians, moments)
+    average = local_average(jacobians, moments)
     share = denoising_share(average.covariance).masked_fill(average.touched, torch.nan)
     columns = {
         "denoising_factor": share,
         "denoising_floor_ratio": floor_ratio(share, moments.count),
         "effective_neighbors": effective_neighbors(share),
-        "leverage_gain": smoother.gain(shard.jacobians),
-        "uncertainty": uncertainty(shard.jacobians, total=moments.total),
+        "leverage_gain": smoother.gain(jacobians),
+        "uncertainty": uncertainty(jacobians, total=moments.total),
     }
     if values is not None:
         mean = average.mean.masked_fill(average.touched[:, None, None], torch.nan)
-        columns["shift"] = shift(values[shard.rows, PREDICTED], mean[:, PREDICTED])
+        columns["shift"] = shift(values[:, PREDICTED], mean[:, PREDICTED])
         columns["neighbor_mean"], columns["label_mean"] = mean[:, PREDICTED], mean[:, GIVEN]
     return columns, int(average.touched.sum())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from explorer.errors import EngineError, ExplorerError, SettingsError, StudyMismatch
 from explorer.features.memory import is_out_of_memory
-from explorer.pipeline.engines import Engine, engine_named
+from explorer.pipeline.engines import Engine, engine_for
 from explorer.pipeline.exact import exact_similarity, layer_shares, similarity_gradient
 from explorer.pipeline.features import measure_fidelity, write_features, write_projection
 from explorer.pipeline.first import first_manifest
@@ -75,6 +75,7 @@ def build(
     settings: Settings | None = None,
     redo: str | None = None,
     progress: Watcher | None = None,
+    address: str | None = None,
 ) -> Study:
     """Measure a subject into a study; resumes one that is not finished, and returns at once when it is.
 
@@ -85,6 +86,8 @@ def build(
         redo: name of a step to make anew. Its old result stays until the new one is whole; steps made from it follow
             when it came out different. Settings that only these steps use may differ from the study's.
         progress: is told of every advance.
+        address: of the Ray cluster that runs the shards when the settings say so: auto or HOST:PORT; None starts one
+            on this machine. It then needs the study on a path that all its machines share.
 
     Returns:
         The finished study, every file of it held against its checksum.
@@ -94,6 +97,7 @@ def build(
         SubjectError: the subject cannot be measured.
         StudyError: the folder cannot be written, holds something else, or another build is at work on it.
         StudyMismatch: the folder holds a study of another subject or of other settings, or is damaged.
+        EngineError: Ray is not installed or does not answer, or memory does not suffice.
 
     Cost: about c + 1 passes over the data, and the neighbor search, O(n^2 d) up to 131,072 samples, O(n^1.5 d) beyond.
     Memory: at most 1 GiB of features while all pairs are compared, n d bytes while an index is searched, and some
@@ -101,7 +105,7 @@ def build(
     """
     folder = Path(path)
     settings = settings_for(folder) if settings is None else settings
-    engine = engine_named(settings.engine)
+    engine = engine_for(settings, address)
     _check_step(redo)
     with opened_folder(folder, partial(first_manifest, subject, folder, settings)) as writer:
         _check_study(writer.manifest, subject, settings, redo)

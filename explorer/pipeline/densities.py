@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from explorer.pipeline.blocks import UnitBlocks, row_blocks, row_energies
+from explorer.records import Unseen
 from explorer.similarity import soft_density
 from explorer.study.study import Study
 
@@ -83,10 +84,23 @@ def _hard_counts(study: Study, energies: np.ndarray) -> Tensor:
         for part, near in zip(row_blocks(len(others)), UnitBlocks(study, others), strict=True):
             for start in range(0, len(rows), PAIRED_ROWS):
                 some = slice(start, start + PAIRED_ROWS)
-                mine, theirs = rows[some, None], others[part]
-                products = (units[some] @ near.T).numpy()
-                close = study.unseen.completed(products, energies[mine], energies[theirs]) > HARD_THRESHOLD
-                close[mine == theirs] = False
-                above[places[some]] += torch.from_numpy(close.sum(1))
+                mine, theirs = rows[some], others[part]
+                products = units[some] @ near.T
+                inside = np.flatnonzero(np.isin(mine, theirs))
+                products[inside, np.searchsorted(theirs, mine[inside])] = -1.0  # itself is not counted here
+                above[places[some]] += _close(products, energies[mine], energies[theirs], study.unseen)
     counts[crowded] = (1 + above * (1 if is_exact else (study.n - 1) / (SAMPLED - 1))).clamp(min=stored.shape[1] + 1)
+    return counts
+
+
+def _close(products: Tensor, energies: np.ndarray, others: np.ndarray, unseen: Unseen) -> Tensor:
+    """[m] how many estimates of k^C are above the threshold; only those that what is unseen could lift are made."""
+    counts = (products > HARD_THRESHOLD).sum(1)
+    most = unseen.share * np.sqrt((1 - energies.min()).clip(0) * (1 - others.min()).clip(0))
+    if most > 0:
+        mine, theirs = ((products > HARD_THRESHOLD - 1.001 * most) & (products <= HARD_THRESHOLD)).nonzero(
+            as_tuple=True
+        )
+        estimates = unseen.completed(products[mine, theirs].numpy(), energies[mine.numpy()], others[theirs.numpy()])
+        counts += torch.bincount(mine[torch.from_numpy(estimates > HARD_THRESHOLD)], minlength=len(counts))
     return counts

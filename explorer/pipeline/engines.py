@@ -1,30 +1,44 @@
 """Who runs the shards. An engine runs work on shards and hands back the results; it never decides what is done."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import Any
 
-from explorer.errors import EngineError
+from explorer.errors import SettingsError
+from explorer.features.network import chosen_device
+from explorer.records import Settings
 
-Shard = TypeVar("Shard")
-Result = TypeVar("Result")
-Work = Callable[[Shard], Result]
-Engine = Callable[[Work, Iterable[Shard]], Iterator[Result]]
+Say = Callable[[str], None]
+"""Is told in a sentence what whoever waits should know."""
+ShardWork = Callable[[Any, Say], Any]
+"""What is done to one shard, perhaps in another process: it, the shards and the results must be able to travel."""
+Engine = Callable[[ShardWork, Iterable[Any], Say], Iterator[Any]]
+"""The results of some shards, in their order, whoever ran them: sums over shards come out the same. Close the iterator
+when it is left before its end."""
 
 
-def run_serially(work: Callable[[Shard], Result], shards: Iterable[Shard]) -> Iterator[Result]:
-    """Run the shards in this process, one after the other, in their order."""
-    return map(work, shards)
+def run_serially(work: ShardWork, shards: Iterable[Any], say: Say) -> Iterator[Any]:
+    """Run the shards in this process, one after the other."""
+    for shard in shards:
+        yield work(shard, say)
 
 
-def engine_named(name: str) -> Engine:
-    """The engine of a name.
+def engine_for(settings: Settings, address: str | None = None) -> Engine:
+    """The engine that settings ask for.
+
+    Args:
+        settings: engine and device.
+        address: of a running Ray cluster; None starts one on this machine for as long as it is needed.
 
     Raises:
-        EngineError: this version has no such engine.
+        SettingsError: an address was given to an engine that has none, or it is not one.
+        EngineError: Ray is not installed, or nothing answers at the address.
     """
-    if name != "serial":
-        raise EngineError(
-            f"expected the engine serial, found {name!r}: this version measures in one process. "
-            "Leave --engine out or say --engine serial."
+    if settings.engine == "ray":
+        from explorer.pipeline.ray_engine import ray_engine
+
+        return ray_engine(address, gpus=int(chosen_device(settings.device).type == "cuda"))
+    if address is not None:
+        raise SettingsError(
+            f"--address names a Ray cluster, found {address!r} with the engine serial. Add --engine ray, or leave it out."
         )
     return run_serially

@@ -1,8 +1,7 @@
 """Steps neighbors and layout: who is near whom in three spaces, and a map of the network's own."""
 
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,18 +10,20 @@ from explorer.pipeline.work import Outcome, Work
 from explorer.records import Neighbors
 from explorer.similarity import (
     find_stored_neighbors,
+    fitted_rows,
     lay_out,
+    neighbors_kept,
     stored_principal_coordinates,
     unit_rows,
 )
 from explorer.similarity.neighbors import Estimate
+from explorer.similarity.stored_lists import write_index
 from explorer.study.saving import save_array
 from explorer.study.study import KINDS, SOURCES, Study
 
-if TYPE_CHECKING:
-    import faiss
-
 INDEX = "index.faiss"
+KEPT_ROWS = 512
+"""Fitted samples, and as many placed ones, on which it is measured what the map keeps."""
 
 
 def write_neighbors(work: Work) -> Outcome:
@@ -37,10 +38,22 @@ def write_neighbors(work: Work) -> Outcome:
 
 
 def write_layout(work: Work) -> Outcome:
-    """Write `coordinates`, [n, 2] float32; nan for samples without neighbors."""
+    """Write `coordinates`, [n, 2] float32; nan for samples without neighbors.
+
+    When the map is fitted to some of them and the others are placed, the notes tell how many and what either keeps.
+    """
+    neighbors, seed = network_neighbors(work.study), work.settings.seed
     start = stored_principal_coordinates(partial(work.study.rows, "units"), work.n, _width(work.study, "network"))
-    save_array(work.part / "coordinates.npy", lay_out(network_neighbors(work.study), work.settings.seed, start=start))
-    return Outcome()
+    fitted = fitted_rows(neighbors, seed)
+    coordinates = lay_out(neighbors, seed, start=start, fitted=fitted)
+    save_array(work.part / "coordinates.npy", coordinates)
+    if fitted is None:
+        return Outcome()
+    placed = np.setdiff1d(np.flatnonzero(np.isfinite(coordinates[:, 0])), fitted, assume_unique=True)
+    drawn = [np.random.default_rng(seed).permutation(rows)[:KEPT_ROWS] for rows in (fitted, placed)]
+    kept = [neighbors_kept(coordinates, neighbors, rows) for rows in drawn]
+    notes = {"fitted": len(fitted), "placed": len(placed), "kept_fitted": kept[0], "kept_placed": kept[1]}
+    return Outcome(notes, [_placing_words(notes, neighbors.indices.shape[1])])
 
 
 def network_neighbors(study: Study) -> Neighbors:
@@ -61,7 +74,8 @@ def _write_kind(work: Work, number: int, kind: str, k: int) -> dict[str, Any]:
         k,
         valid=study.rows("valid") if kind == "network" else None,
         seed=work.settings.seed,
-        keep=partial(_write_index, work.part / INDEX) if kind == "network" else None,
+        folder=work.part,
+        keep=(lambda index: write_index(index, work.part / INDEX)) if kind == "network" else None,
         estimate=_estimate(study) if kind == "network" and study.unseen.share else None,
         advance=lambda answered: work.meter.advance((number * work.n + answered) // len(KINDS)),
     )
@@ -78,15 +92,6 @@ def _estimate(study: Study) -> Estimate:
     return lambda rows, near, products: unseen.completed(products, energies[rows][:, None], energies[near])
 
 
-def _write_index(path: Path, index: "faiss.Index") -> None:
-    import faiss
-
-    try:
-        faiss.write_index(index, str(path))
-    except RuntimeError as error:
-        raise OSError(f"{path} could not be written ({error})") from error
-
-
 def _width(study: Study, kind: str) -> int:
     return study.rows(SOURCES[kind], [0]).shape[1]
 
@@ -95,4 +100,12 @@ def _told(kind: str, facts: dict[str, Any], n: int) -> str:
     return (
         f"Neighbors by {kind} were searched among {n} samples with an index: of the ten nearest it finds "
         f"{facts['recall_at_10']:.1%}, measured on {facts['recall_samples']} samples."
+    )
+
+
+def _placing_words(notes: dict[str, Any], k: int) -> str:
+    return (
+        f"The map was fitted to {notes['fitted']} samples, among which the other {notes['placed']} were placed. Of the "
+        f"{k} samples that stand nearest on it, {notes['kept_placed']:.1%} are among the {k} neighbors of a placed one "
+        f"and {notes['kept_fitted']:.1%} of a fitted one."
     )

@@ -19,6 +19,7 @@ from explorer.pipeline.neighbors import network_neighbors
 from explorer.pipeline.work import Outcome, Work
 from explorer.similarity import inverse_square_root
 from explorer.study.saving import save_array
+from explorer.study.study import Study
 
 
 def write_statistics(work: Work) -> Outcome:
@@ -29,7 +30,10 @@ def write_statistics(work: Work) -> Outcome:
     doubts, planted = doubt_columns(study, answers, neighbors)
     columns = {**answer_columns(answers), **density_columns(study), **doubts}
     counted, columns = _counted_exactly(work, columns) if work.settings.exact_density else ({}, columns)
-    averaged, facts = averaging_columns(study, stored_projection(study), answers, work.meter.advance)
+    shared = Study.open(study.path.absolute())  # for workers that were started elsewhere
+    averaged, facts = averaging_columns(
+        shared, stored_projection(study), answers, work.meter.advance, work.run, work.meter.say
+    )
     for name, values in {**columns, **averaged}.items():
         save_array(work.part / f"{name}.npy", values)
     floored, counting = _floored_samples(work), density_facts(study)

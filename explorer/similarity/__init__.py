@@ -15,10 +15,13 @@ Tensors in, tensors out; float64 in, float64 out; no disk, no screen. The order 
     distinct    unit features -> samples that share a row
     search      distinct unit features -> the most similar ones, exactly
     approximate the same by an index, for more samples than can all be compared
-    neighbors   unit features -> Neighbors (these four: numpy and FAISS, no torch)
+    stored_lists what of that index does not fit into memory
+    neighbors   unit features -> Neighbors (these five: numpy and FAISS, no torch)
     duplicates  Neighbors -> near duplicates, groups whose labels conflict, isolated samples (no torch)
     agreement   Neighbors and labels -> how far neighbors agree
-    layout      Neighbors -> a map (numpy and UMAP, no torch)
+    memberships Neighbors -> how near each pair is, as UMAP says it
+    placing     a map of some samples -> one of all
+    layout      Neighbors -> a map (these three: numpy and UMAP, no torch)
 
 Names are loaded when first used, so that neighbors and layout can be had without torch.
 """
@@ -69,7 +72,8 @@ _NAMES = {
     "agreement": ("neighbor_votes", "neighbor_disagreement", "label_variance"),
     "duplicates": ("DuplicateGroups", "duplicate_groups", "nearest_similarity", "isolated_rows"),
     "neighbors": ("find_neighbors", "find_stored_neighbors", "unit_rows"),
-    "layout": ("lay_out", "principal_coordinates", "stored_principal_coordinates"),
+    "placing": ("neighbors_kept",),
+    "layout": ("lay_out", "fitted_rows", "principal_coordinates", "stored_principal_coordinates"),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 

@@ -2,17 +2,20 @@
 
 FAISS holds every sample as d bytes in the list of its nearest center (IndexIVFScalarQuantizer). Candidates from there
 are ranked by the features themselves, so that an error of a byte costs a candidate at worst, never a similarity.
-Samples are asked list by list: their candidates are nearly the same, and are read once.
+Samples are asked list by list: their candidates are nearly the same, and are read once. Lists that take more memory
+than may be held lie in a file.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from explorer.similarity.distinct import Groups, Read, blocks, float_rows
 from explorer.similarity.search import MARGIN, ranked, ready_faiss, similarities
+from explorer.similarity.stored_lists import StoredLists, bytes_each
 
 if TYPE_CHECKING:
     import faiss
@@ -40,13 +43,26 @@ class ListIndex:
     order: np.ndarray
     """[u] int64 groups, list by list."""
     facts: dict[str, Any]
-    """lists; once tuned also probes, recall_at_10 and recall_samples."""
+    """index and lists; once tuned also probes, recall_at_10 and recall_samples."""
+    stored: StoredLists | None = None
+    """Where the lists lie when they are not in memory."""
 
     @classmethod
-    def of(cls, read: Read, groups: Groups, width: int, seed: int) -> "ListIndex":
+    def of(
+        cls, read: Read, groups: Groups, width: int, seed: int, *, folder: Path | None = None, held: int = 0
+    ) -> "ListIndex":
         """Train lists on a seeded sample and fill them block by block.
 
-        Cost: time O(u^1.5 d), memory u d bytes, and 4 d bytes for each of 120 √u samples while training.
+        Args:
+            read: gives unit rows.
+            groups: what is searched.
+            width: d, the columns of a row.
+            seed: draws the sample.
+            folder: for lists beyond memory; None keeps all of them in memory.
+            held: bytes of lists that may be in memory when there is a folder.
+
+        Cost: time O(u^1.5 d), memory u d bytes or what may be held, and 4 d bytes for each of 120 √u samples while
+        training.
         """
         faiss = ready_faiss()
         lists = min(max(1, round(_LISTS_OVER_ROOT * len(groups) ** 0.5)), len(groups))
@@ -56,6 +72,8 @@ class ListIndex:
         index.cp.seed, index.cp.niter, index.cp.min_points_per_centroid = 1 + seed % 2**30, _ROUNDS, 1
         taught = _drawn(len(groups), min(len(groups), _TRAINED_ON * lists), seed)
         index.train(float_rows(read(groups.first[taught])))
+        is_stored = folder is not None and len(groups.members) * bytes_each(index) > held
+        stored = StoredLists(index, folder, held) if is_stored else None
         list_of = np.empty(len(groups), dtype=np.int64)
         for part in blocks(len(groups), width):
             rows = float_rows(read(groups.first[part]))
@@ -64,7 +82,12 @@ class ListIndex:
             samples = groups.first[part]
             index.add_core(len(part), *(faiss.swig_ptr(one) for one in (rows, samples, nearest)))
             list_of[part] = nearest
-        return cls(read, groups, index, np.argsort(list_of, kind="stable"), {"lists": lists})
+            if stored is not None:
+                stored.spill()
+        if stored is not None:
+            stored.merge()
+        facts = {"index": "ivf-sq8" if stored is None else "ivf-sq8-on-disk", "lists": lists}
+        return cls(read, groups, index, np.argsort(list_of, kind="stable"), facts, stored)
 
     def tune(self, count: int, seed: int) -> None:
         """Look into more lists until enough of the ten nearest are found, and measure how many on other samples.
@@ -97,14 +120,25 @@ class ListIndex:
             candidates, values = self._candidates(self._rows(asked), count, self.facts["probes"])
             yield asked, *ranked(candidates, values, self.groups, count)
 
-    def complete(self) -> "faiss.Index":
+    def complete(self, folder: Path | None = None) -> "faiss.Index":
         """The index with all samples of all groups, under their numbers, that looks as far as was measured.
 
         It answers for groups no longer.
+
+        Args:
+            folder: where the index will be written; lists that are not in memory are moved there.
         """
         others = np.setdiff1d(self.groups.members, self.groups.first)
+        if self.stored is not None and len(others):
+            self.stored.add_more()
         for part in blocks(len(others), self.index.d):
             self.index.add_with_ids(float_rows(self.read(others[part])), others[part])
+            if self.stored is not None:
+                self.stored.spill()
+        if self.stored is not None and len(others):
+            self.stored.merge()
+        if self.stored is not None and folder is not None:
+            self.stored.publish(folder)
         self.index.nprobe = self.facts["probes"]
         return self.index
 

@@ -1,22 +1,30 @@
 """A map of the samples: their neighbors, handed to UMAP. numpy only, no torch; UMAP is imported when it is used."""
 
-import warnings
-
 import numpy as np
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import csr_array
 
 from explorer.errors import ShapeError
 from explorer.records import Neighbors
 from explorer.similarity.distinct import Read, blocks
+from explorer.similarity.memberships import NEAREST_DISTANCE, SPREAD, fuzzy_graph, ready_umap
+from explorer.similarity.placing import place_others
 
-_BISECTIONS = 64
-_SPREAD = 1.0
-_NEAREST_DISTANCE = 0.1
+FITTED = 2**18
+"""Up to so many samples the map is fitted to all of them."""
+FITTED_SHARE = 4
+"""Beyond, to every fourth at least, so that a dozen of fifty stored neighbors are fitted as well."""
 _REPULSIONS = 5
+_EPOCHS_OVER_PLACING = 3  # as in UMAP's own transform
 
 
 def lay_out(
-    neighbors: Neighbors, seed: int, *, start: np.ndarray | None = None, near: int = 15, epochs: int = 200
+    neighbors: Neighbors,
+    seed: int,
+    *,
+    start: np.ndarray | None = None,
+    near: int = 15,
+    epochs: int = 200,
+    fitted: np.ndarray | None = None,
 ) -> np.ndarray:
     """Coordinates on a plane that keep similar samples together.
 
@@ -31,6 +39,8 @@ def lay_out(
         near: how many samples count as close, the sample itself included; clipped to what neighbors hold. Turning it
             up shows larger structures.
         epochs: rounds of improvement, in proportion to the time.
+        fitted: rising rows of the samples that the map is fitted to, see fitted_rows; the others are placed among them,
+            see place_others. None fits all.
 
     Returns:
         [n, 2] float32; nan for samples without neighbors.
@@ -39,7 +49,8 @@ def lay_out(
         ShapeError: neighbors are not [n, k], near is below 2, or start is not [n, 2] and finite where there are
             neighbors.
 
-    Cost: time O(n · near · epochs), memory O(n · near). 1 s for 5,000 samples, after 3 to 4 s of import and compilation
+    Cost: time O(n · near · epochs), memory O(n · near), with n the fitted ones; a third of the time for each placed one
+    and no memory beyond its place. 1 s for 5,000 samples, after 3 to 4 s of import and compilation
     in each process, and once for each installation some 20 s in which UMAP's own code is compiled.
 
     >>> nobody = Neighbors(np.full((1, 3), -1), np.full((1, 3), np.nan))
@@ -51,13 +62,35 @@ def lay_out(
             f"lay_out needs neighbors [n, k] and near of at least 2, found {list(neighbors.indices.shape)} and {near}. "
             "Pass the neighbors of all samples."
         )
-    placed = np.flatnonzero((neighbors.indices >= 0).any(axis=1))
+    everyone = _with_neighbors(neighbors)
+    rows = everyone if fitted is None else np.intersect1d(everyone, fitted)
     coordinates = np.full((len(neighbors.indices), 2), np.nan, dtype=np.float32)
-    if len(placed):
+    if len(rows):
         generator = np.random.RandomState(seed)  # the kind that UMAP's functions expect
-        origin = _starting_points(start, placed, len(coordinates), generator)
-        coordinates[placed] = _improved(_fuzzy_graph(neighbors, placed, near - 1), origin, epochs, generator)
+        graph = fuzzy_graph(neighbors, rows, near - 1)
+        is_joined = np.diff(graph.indptr) > 0  # nothing would hold a sample whose neighbors are all left out
+        if fitted is not None and is_joined.any():
+            rows, graph = rows[is_joined], graph[is_joined][:, is_joined]
+        origin = _starting_points(start, rows, everyone, len(coordinates), generator)
+        coordinates[rows] = _improved(graph, origin, epochs, generator)
+        others = np.setdiff1d(everyone, rows, assume_unique=True)
+        place_others(coordinates, others, neighbors, near - 1, epochs // _EPOCHS_OVER_PLACING, generator, start)
     return coordinates
+
+
+def fitted_rows(neighbors: Neighbors, seed: int, *, most: int = FITTED) -> np.ndarray | None:
+    """Seeded rows, rising, of the samples that a map should be fitted to; None when that is all of them.
+
+    Args:
+        neighbors: [n, k] of all samples.
+        seed: draws them.
+        most: up to so many samples with neighbors all are fitted; beyond, so many or a FITTED_SHARE-th of all.
+    """
+    everyone = _with_neighbors(neighbors)
+    if len(everyone) <= most:
+        return None
+    count = max(most, len(everyone) // FITTED_SHARE)
+    return np.sort(np.random.default_rng(seed).choice(everyone, count, replace=False))
 
 
 def principal_coordinates(units: np.ndarray) -> np.ndarray:
@@ -108,6 +141,11 @@ def stored_principal_coordinates(read: Read, count: int, width: int) -> np.ndarr
     return coordinates
 
 
+def _with_neighbors(neighbors: Neighbors) -> np.ndarray:
+    """Rows of the samples that have a neighbor: the first place is filled first."""
+    return np.flatnonzero(neighbors.indices[:, 0] >= 0)
+
+
 def _leading(second: np.ndarray) -> np.ndarray:
     """[d, 2] or [d, 1] the directions in which most lies."""
     directions = np.linalg.eigh(second)[1][:, ::-1][:, :2]
@@ -117,62 +155,31 @@ def _leading(second: np.ndarray) -> np.ndarray:
 
 
 def _starting_points(
-    start: np.ndarray | None, placed: np.ndarray, count: int, generator: np.random.RandomState
+    start: np.ndarray | None,
+    rows: np.ndarray,
+    everyone: np.ndarray,
+    count: int,
+    generator: np.random.RandomState,
 ) -> np.ndarray:
     """[m, 2] float32 within ±10, with a little noise because UMAP cannot part samples that start in one place."""
     if start is None:
-        return generator.uniform(-10, 10, size=(len(placed), 2)).astype(np.float32)
+        return generator.uniform(-10, 10, size=(len(rows), 2)).astype(np.float32)
     start = np.asarray(start, dtype=np.float64)
-    if start.shape != (count, 2) or not np.isfinite(start[placed]).all():
+    if start.shape != (count, 2) or not np.isfinite(start[everyone]).all():
         raise ShapeError(
             f"start must be {[count, 2]} and finite for samples with neighbors, found {list(start.shape)}. "
             "Make it with principal_coordinates from the units that the neighbors were found in."
         )
-    points = start[placed] - start[placed].mean(axis=0)
+    points = start[rows] - start[rows].mean(axis=0)
     points = 10 * points / max(np.abs(points).max(), np.finfo(np.float32).tiny)
     return (points + generator.normal(scale=1e-4, size=points.shape)).astype(np.float32)
 
 
-def _fuzzy_graph(neighbors: Neighbors, placed: np.ndarray, k: int) -> csr_array:
-    """UMAP's symmetric graph of memberships [m, m].
-
-    Equal to umap.umap_.fuzzy_simplicial_set, which spends five seconds compiling what numpy does in milliseconds.
-    """
-    rank = np.full(len(neighbors.indices), -1)
-    rank[placed] = np.arange(len(placed))
-    indices, similarities = neighbors.indices[placed, :k], neighbors.similarities[placed, :k]
-    distances = np.where(indices >= 0, 1 - similarities.astype(np.float64), np.inf).clip(min=0)
-    memberships = _memberships(distances)
-    rows = np.repeat(np.arange(len(placed)), indices.shape[1])
-    graph = coo_array((memberships.ravel(), (rows, rank[indices.ravel()])), shape=(len(placed), len(placed))).tocsr()
-    return (graph + graph.T - graph * graph.T).tocsr()
-
-
-def _memberships(distances: np.ndarray) -> np.ndarray:
-    """[m, k] from distances beyond the nearest one, each row's scale chosen so that memberships sum to log₂(k + 1)."""
-    nearest = np.where(distances > 0, distances, np.inf).min(axis=1)
-    nearest[~np.isfinite(nearest)] = 0.0
-    beyond = (distances - nearest[:, None]).clip(min=0)
-    target = np.log2(distances.shape[1] + 1)
-    low, high = np.zeros(len(distances)), np.full(len(distances), np.inf)
-    scale = np.ones(len(distances))
-    for _ in range(_BISECTIONS):
-        too_large = np.exp(-beyond / scale[:, None]).sum(axis=1) > target
-        high, low = np.where(too_large, scale, high), np.where(too_large, low, scale)
-        scale = np.where(np.isinf(high), 2 * low, (low + high) / 2)
-    own = np.where(np.isfinite(distances), distances, 0.0).sum(axis=1) / (distances.shape[1] + 1)
-    usual = np.where(nearest > 0, own, own.mean())
-    return np.exp(-beyond / np.maximum(scale, 1e-3 * usual)[:, None])
-
-
 def _improved(graph: csr_array, points: np.ndarray, epochs: int, generator: np.random.RandomState) -> np.ndarray:
     """UMAP's optimization of the points, on one thread because only that is repeatable."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Tensorflow not installed", category=ImportWarning)
-        from umap.umap_ import find_ab_params, simplicial_set_embedding
-
-    a, b = find_ab_params(_SPREAD, _NEAREST_DISTANCE)
-    coordinates, _ = simplicial_set_embedding(
+    umap = ready_umap()
+    a, b = umap.find_ab_params(SPREAD, NEAREST_DISTANCE)
+    coordinates, _ = umap.simplicial_set_embedding(
         data=None,
         graph=graph,
         n_components=2,

@@ -2,6 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +14,7 @@ from explorer.records import Neighbors
 from explorer.similarity.approximate import ListIndex
 from explorer.similarity.distinct import Groups, Read, blocks, float_rows, usable_rows
 from explorer.similarity.search import chunk_rows, exact_best, flat_index
+from explorer.similarity.stored_lists import array_on_disk, can_store_lists
 
 if TYPE_CHECKING:
     import faiss
@@ -85,6 +89,8 @@ def find_stored_neighbors(
     seed: int = 0,
     most: int = EXACT_SAMPLES,
     memory: int | None = None,
+    held: int | None = None,
+    folder: Path | None = None,
     advance: Callable[[int], None] = lambda answered: None,
     keep: "Callable[[faiss.Index], None] | None" = None,
     estimate: Estimate | None = None,
@@ -105,25 +111,34 @@ def find_stored_neighbors(
         most: how many different samples are compared pair by pair.
         memory: bytes that one copy of the features may take; None takes EXACT_BYTES, or half of what is free if that
             is less.
+        held: bytes that the lists of an index, and the neighbors themselves, may take; None takes a quarter of what is
+            free.
+        folder: where lists and neighbors beyond that lie, the latter in files that are gone when nobody holds them any
+            more; None keeps all in memory.
         advance: is told how many samples are answered.
-        keep: is given a FAISS index by inner product of all usable samples under their row numbers, to write it down;
-            None makes none. A flat one is read in anew.
+        keep: is given a FAISS index by inner product of all usable samples under their row numbers, to write it into
+            folder, where lists beyond memory already lie (see stored_lists.DATA); None makes none. A flat one is read
+            in anew.
         estimate: what to rank by in place of the inner product; the WIDER k best by inner product are ranked anew.
 
     Returns:
         neighbors: [n, k].
-        facts: index (flat: exact; ivf-sq8: approximate), distinct (how many different samples), recall_at_10 (1 for
-            flat), and for ivf-sq8 lists, probes (lists looked into for a sample) and recall_samples.
+        facts: index (flat: exact; ivf-sq8: approximate; ivf-sq8-on-disk: the same from a file), distinct (how many
+            different samples), recall_at_10 (1 for flat), and for ivf-sq8 lists, probes (lists looked into for a
+            sample) and recall_samples.
 
     Raises:
         ShapeError: as find_neighbors.
+        OSError: what lies in folder could not be written to its end.
 
-    Cost: flat: time O(n² d), memory 4 n d bytes and the result. ivf-sq8: time O(n² d probes / lists), memory n d bytes
-    and the result.
+    Cost: flat: time O(n² d), memory 4 n d bytes and the result. ivf-sq8: time O(n² d probes / lists), memory (d + 8) n
+    bytes and the result, of 12 n k bytes, or what may be held of either; on disk twice as much. Some 200 bytes a sample
+    in any case.
     """
     groups = Groups.of(read, count, width, valid=valid)
     wide = k if estimate is None else max(k, min(WIDER * k, count - 1))
     memory = min(EXACT_BYTES, available_memory() // 2) if memory is None else memory
+    held = available_memory() // 4 if held is None else held
     if len(groups) < 2 or (len(groups) <= most and 4 * len(groups.members) * width <= memory):
         pool = _read_pool(read, groups, width)
         found = _handed_out(_compared(pool, groups, wide), groups, count, k, advance, estimate)
@@ -131,12 +146,16 @@ def find_stored_neighbors(
             del pool
             keep(flat_index(read, np.sort(groups.members), width))
         return found, {"index": "flat", "distinct": len(groups), "recall_at_10": 1.0}
-    index = ListIndex.of(read, groups, width, seed)
-    index.tune(wide + 1, seed)
-    found = _handed_out(index.answers(wide + 1), groups, count, k, advance, estimate)
-    if keep is not None:
-        keep(index.complete())
-    return found, {"index": "ivf-sq8", "distinct": len(groups), **index.facts}
+    is_on_disk = folder is not None and can_store_lists()
+    with TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) if is_on_disk else nullcontext() as place:
+        place = Path(place) if is_on_disk else None
+        index = ListIndex.of(read, groups, width, seed, folder=place, held=held)
+        index.tune(wide + 1, seed)
+        nobody = _nobody(count, k, place, held)
+        found = _handed_out(index.answers(wide + 1), groups, count, k, advance, estimate, nobody)
+        if keep is not None:
+            keep(index.complete(folder))
+    return found, {"distinct": len(groups), **index.facts}
 
 
 def available_memory() -> int:
@@ -189,9 +208,10 @@ def _handed_out(
     k: int,
     advance: Callable[[int], None] = lambda answered: None,
     estimate: Estimate | None = None,
+    nobody: Neighbors | None = None,
 ) -> Neighbors:
     """Neighbors [n, k]: every sample gets the answer of its group, without itself."""
-    found = _nobody(count, k)
+    found = _nobody(count, k) if nobody is None else nobody
     answered = 0
     for part, samples, similarities in answers:
         places, members = groups.samples_of(part)
@@ -210,8 +230,14 @@ def _handed_out(
     return found
 
 
-def _nobody(count: int, k: int) -> Neighbors:
-    return Neighbors(np.full((count, k), -1, dtype=np.int64), np.full((count, k), np.nan, dtype=np.float32))
+def _nobody(count: int, k: int, folder: Path | None = None, held: int = 0) -> Neighbors:
+    """No neighbors yet; in files of a folder when they would take more memory than may be held."""
+    if folder is None or 12 * count * k <= held:
+        return Neighbors(np.full((count, k), -1, dtype=np.int64), np.full((count, k), np.nan, dtype=np.float32))
+    indices = array_on_disk(folder / "indices", (count, k), np.int64)
+    similarities = array_on_disk(folder / "similarities", (count, k), np.float32)
+    indices[:], similarities[:] = -1, np.nan
+    return Neighbors(indices, similarities)
 
 
 def _read_pool(read: Read, groups: Groups, width: int) -> np.ndarray:

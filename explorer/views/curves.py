@@ -208,11 +208,11 @@ def _name_ends(
             yshift=place - at,
             xanchor="left",
             xshift=2,
-            text=plain(curve.name),
-            font={"color": curve.color},
+            # The name itself has the color of text: that of a line may be too pale to read.
+            text=f'<span style="color:{curve.color}">●</span> {plain(curve.name)}',
             showarrow=False,
         )
-    figure.update_layout(margin={"r": 22 + 7 * max(len(curve.name) for curve in curves)})
+    figure.update_layout(margin={"r": 34 + 7 * max(len(curve.name) for curve in curves)})
 
 
 def _moved_apart(places: list[float], most: float) -> list[float]:

@@ -135,3 +135,16 @@ def test_nothing_is_wider_than_the_screen(open_page, study, path, width):
     page.wait_for_timeout(500)
     wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
     assert wide <= width
+
+
+def test_a_link_to_a_slide_shows_what_its_page_showed(open_page, study):
+    """The part of the page that was saved, also where nobody has turned to the slide; the next one has its own."""
+    album = Album.open(study)
+    album.save(name="first", page="training", options="part=Circle")
+    album.save(name="second", page="training")
+    page = open_page("/?present=1&study=clusters", painted=False)
+    wait_for_slide(page, "first", "1 of 2")
+    page.get_by_role("radio", name="Circle", checked=True).wait_for()
+    page.keyboard.press("ArrowRight")
+    wait_for_slide(page, "second", "2 of 2")
+    page.get_by_role("radio", name="This study", checked=True).wait_for()

@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
 def circle_tab(folder):
     """The Training page with its tab Circle open."""
     test = page("training", folder)
-    test.button_group(key="training-part").set_value("Circle").run()
+    test.button_group(key="part").set_value("Circle").run()
     assert not test.exception
     return test
 

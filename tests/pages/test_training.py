@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
 def tab(folder, name):
     """The Training page with one of its parts open."""
     test = page("training", folder)
-    test.button_group(key="training-part").set_value(name).run()
+    test.button_group(key="part").set_value(name).run()
     assert not test.exception
     return test
 

@@ -137,7 +137,7 @@ def test_words_are_those_of_the_rows_in_their_order(study):
 
 def test_what_is_shown_first_tells_something(study, tmp_path):
     """Columns that the study has, with more than one value; for a regression its target and residual."""
-    assert first_charts(study) == ["label_margin", "soft_density", "confidence", "label", "split"]
+    assert first_charts(study) == ("label_margin", "soft_density", "confidence", "label", "split")
     regression = Study.open(as_regression(copied(study.path, tmp_path / "values")))
     assert "target" in first_charts(regression)
 

@@ -5,8 +5,10 @@ import pytest
 
 from explorer.errors import ShapeError
 from explorer.records import Neighbors
-from explorer.similarity.layout import _fuzzy_graph, lay_out, principal_coordinates
+from explorer.similarity.layout import fitted_rows, lay_out, principal_coordinates
+from explorer.similarity.memberships import fuzzy_graph
 from explorer.similarity.neighbors import find_neighbors, unit_rows
+from explorer.similarity.placing import neighbors_kept
 
 GROUPS = 4
 
@@ -96,7 +98,7 @@ def test_the_graph_is_the_one_that_umap_makes(duplicates):
     expected, _, _ = fuzzy_simplicial_set(
         np.empty((90, 1)), 15, np.random.RandomState(0), "cosine", knn_indices=indices, knn_dists=distances
     )
-    ours = _fuzzy_graph(neighbors, np.arange(90), 14).toarray()
+    ours = fuzzy_graph(neighbors, np.arange(90), 14).toarray()
     assert np.allclose(ours, expected.toarray(), rtol=0, atol=1e-3)  # UMAP stops its search for the scale at 1e-5
 
 
@@ -132,3 +134,91 @@ def test_what_does_not_fit_is_refused_in_words(arguments, words):
     pair = Neighbors(np.array([[1], [0]]), np.array([[0.5], [0.5]]))
     with pytest.raises(ShapeError, match=words):
         lay_out(**{"neighbors": pair, "seed": 0, **arguments})
+
+
+@pytest.fixture(scope="module")
+def large_crowd():
+    """1,200 samples on a curve of groups, two without neighbors: neighbors and starting points."""
+    generator = np.random.default_rng(5)
+    centers = np.cumsum(generator.normal(size=(24, 10)), axis=0)
+    units = unit_rows(centers[generator.integers(0, 24, 1200)] + 0.6 * generator.normal(size=(1200, 10)))
+    units[[3, 900]] = 0
+    return find_neighbors(units, 50), principal_coordinates(units)
+
+
+@pytest.fixture(scope="module")
+def partly_fitted(large_crowd):
+    """The map fitted to every fourth, and the rows that it was fitted to."""
+    neighbors, start = large_crowd
+    fitted = fitted_rows(neighbors, 2, most=10)
+    return lay_out(neighbors, 2, start=start, fitted=fitted), fitted
+
+
+def test_every_fourth_is_fitted_beyond_the_bound_and_all_up_to_it(large_crowd):
+    """Seeded, rising, none without neighbors; so many as the bound says when that is more."""
+    neighbors, _ = large_crowd
+    fitted = fitted_rows(neighbors, 2, most=10)
+    assert len(fitted) == 1198 // 4 and (np.diff(fitted) > 0).all()
+    assert not np.isin([3, 900], fitted).any()
+    assert np.array_equal(fitted, fitted_rows(neighbors, 2, most=10))
+    assert len(fitted_rows(neighbors, 2, most=1197)) == 1197
+    assert fitted_rows(neighbors, 2, most=1198) is None
+
+
+def test_newcomers_stand_near_their_own_neighbors(large_crowd, partly_fitted):
+    """Of whoever stands nearest on the map, as many are neighbors of a placed sample as of a fitted one."""
+    neighbors, start = large_crowd
+    coordinates, fitted = partly_fitted
+    placed = np.setdiff1d(np.flatnonzero(np.isfinite(coordinates[:, 0])), fitted)
+    shares = {name: neighbors_kept(coordinates, neighbors, rows) for name, rows in (("f", fitted), ("p", placed))}
+    assert shares["p"] > 0.95 * shares["f"]
+    whole = neighbors_kept(lay_out(neighbors, 2, start=start), neighbors, placed)
+    assert shares["p"] > 0.9 * whole
+    at_random = coordinates.copy()
+    at_random[placed] = np.random.default_rng(0).permutation(coordinates[placed])
+    assert shares["p"] > 3 * neighbors_kept(at_random, neighbors, placed)
+
+
+def test_the_fitted_stay_where_a_map_of_them_alone_puts_them(large_crowd, partly_fitted):
+    """Newcomers move nobody: with no round of improvement after the fit, or many."""
+    neighbors, start = large_crowd
+    coordinates, fitted = partly_fitted
+    only = Neighbors(neighbors.indices.copy(), neighbors.similarities.copy())
+    others = np.setdiff1d(np.arange(len(coordinates)), fitted)
+    only.indices[others], only.similarities[others] = -1, np.nan
+    alone = lay_out(only, 2, start=start, fitted=fitted)
+    assert np.array_equal(alone[fitted], coordinates[fitted])
+    assert np.isnan(alone[others]).all()
+
+
+def test_a_map_of_some_is_repeatable_and_leaves_only_the_lonely_out(large_crowd, partly_fitted):
+    """To the last bit; nan where there are no neighbors, and nowhere else."""
+    neighbors, start = large_crowd
+    coordinates, fitted = partly_fitted
+    assert np.array_equal(lay_out(neighbors, 2, start=start, fitted=fitted), coordinates, equal_nan=True)
+    assert np.flatnonzero(np.isnan(coordinates[:, 0])).tolist() == [3, 900]
+
+
+def test_whoever_no_fitted_sample_is_near_to_is_placed_by_way_of_others_or_of_the_start():
+    """A chain of which only the first ones are fitted, and a pair apart from all."""
+    chain = np.arange(12)
+    indices = np.stack([np.clip(chain - 1, 0, None), np.clip(chain + 1, None, 11)], axis=1)
+    indices[0], indices[11] = [1, 2], [10, 9]
+    indices = np.concatenate([indices, [[13, -1], [12, -1]]])
+    similarities = np.where(indices >= 0, 0.9, np.nan).astype(np.float32)
+    start = np.stack([np.arange(14.0), np.zeros(14)], axis=1)
+    neighbors, fitted = Neighbors(indices, similarities), np.arange(4)
+    assert np.isfinite(lay_out(neighbors, 0, fitted=fitted)).all()
+    coordinates = lay_out(neighbors, 0, start=start, fitted=fitted)
+    assert np.isfinite(coordinates).all()
+    assert np.array_equal(coordinates[12:], coordinates[[11, 11]])
+
+
+def test_what_is_kept_is_a_share_of_the_nearest():
+    """On a line whose neighbors are those on both sides all is kept; with neighbors drawn elsewhere, nothing."""
+    line = np.stack([np.arange(30.0), np.zeros(30)], axis=1)
+    inner = np.arange(5, 25)
+    beside = np.stack([np.arange(30) - 1, np.arange(30) + 1], axis=1).clip(0, 29)
+    likeness = np.ones(beside.shape, dtype=np.float32)
+    assert neighbors_kept(line, Neighbors(beside, likeness), inner) == 1
+    assert neighbors_kept(line, Neighbors((beside + 15) % 30, likeness), inner) == 0

@@ -32,7 +32,7 @@ def test_lines_and_bands_are_the_numbers_that_were_given():
 def test_every_arm_is_named_at_its_end_and_in_words():
     """Names do not write over each other, and a reader who sees nothing is told where each arm begins and ends."""
     figure = arm_curves(curves(0.5, 0.5, 0.49), ("steps", "accuracy"), percent=True)
-    names = [one for one in figure.layout.annotations if one.text.startswith("arm")]
+    names = [one for one in figure.layout.annotations if "</span> arm" in one.text]
     span = figure.layout.yaxis.range[1] - figure.layout.yaxis.range[0]
     drawn = figure.layout.height - 90
     places = sorted(one.y / span * drawn + one.yshift for one in names)

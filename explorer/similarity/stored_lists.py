@@ -1,0 +1,131 @@
+"""Lists of an index that take more than memory: filled shard by shard, merged into one file, and read from there."""
+
+import errno
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from explorer.similarity.search import ready_faiss
+
+if TYPE_CHECKING:
+    import faiss
+
+DATA = "index.ivfdata"
+"""The file of the lists, beside the index that they belong to."""
+_NUMBER_BYTES = 8  # of a sample, beside its code
+
+
+class StoredLists:
+    """The lists of one index on the disk. Answers are those of lists in memory: the same codes in the same order."""
+
+    def __init__(self, index: "faiss.IndexIVF", folder: Path, held: int) -> None:
+        """Take over an index that is trained and empty.
+
+        Args:
+            index: by lists; its samples are added by the caller, who calls spill after each block.
+            folder: for shards and for merged lists; nothing in it is removed but what was put there.
+            held: bytes of lists that stay in memory until they are written as a shard.
+        """
+        self._index, self._folder, self._held = index, folder, held
+        self._shards: list[Path] = []
+        self._lists: Path | None = None
+
+    def spill(self, least: int | None = None) -> None:
+        """Write the samples that are in memory as a shard once they take more than was allowed.
+
+        Args:
+            least: bytes from which on they are written; None takes what was allowed.
+        """
+        if self._index.ntotal * bytes_each(self._index) < (self._held if least is None else least):
+            return
+        path = self._folder / f"shard-{len(self._shards)}.faiss"
+        write_index(self._index, path)
+        self._shards.append(path)
+        self._empty()
+
+    def merge(self) -> None:
+        """Put all shards into one file and let the index read from there.
+
+        Raises:
+            OSError: the disk has no room for a second copy of the shards.
+
+        Cost: reads and writes every sample once; memory of what the system likes to keep of the two files.
+        """
+        faiss = ready_faiss()
+        self.spill(least=1)
+        self._check_room()
+        former, self._lists = self._lists, self._folder / f"lists-{len(self._shards)}.ivfdata"
+        lists = faiss.OnDiskInvertedLists(self._index.nlist, self._index.code_size, str(self._lists))
+        shards = [faiss.read_index(str(path), faiss.IO_FLAG_MMAP) for path in self._shards]
+        sources = faiss.InvertedListsPtrVector()
+        for shard in shards:
+            sources.push_back(shard.invlists)
+        self._index.ntotal = lists.merge_from_multiple(sources.data(), sources.size())
+        self._index.replace_invlists(lists, True)
+        lists.this.disown()
+        if former is not None:
+            former.unlink()
+
+    def add_more(self) -> None:
+        """Let the index take further samples, to be merged with all others."""
+        self._empty()
+
+    def publish(self, folder: Path) -> None:
+        """Give the merged lists their final name in a folder, under which the index written beside it finds them."""
+        os.replace(self._lists, folder / DATA)
+        self._lists = folder / DATA
+        ready_faiss().downcast_InvertedLists(self._index.invlists).filename = DATA
+
+    def _empty(self) -> None:
+        fresh = ready_faiss().ArrayInvertedLists(self._index.nlist, self._index.code_size)
+        self._index.replace_invlists(fresh, True)  # gives back the memory, which reset would keep
+        fresh.this.disown()
+        self._index.ntotal = 0
+
+    def _check_room(self) -> None:
+        needed, free = sum(path.stat().st_size for path in self._shards), shutil.disk_usage(self._folder).free
+        if needed > free:  # a mapped file that cannot grow would end the process without a word
+            raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {needed} bytes of lists, {free} free")
+
+
+def bytes_each(index: "faiss.IndexIVF") -> int:
+    """Bytes that a sample takes in the lists of an index: its code and its number."""
+    return index.code_size + _NUMBER_BYTES
+
+
+def can_store_lists() -> bool:
+    """Whether this system's FAISS reads lists from a file; it does not on Windows."""
+    return hasattr(ready_faiss(), "OnDiskInvertedLists")
+
+
+def write_index(index: "faiss.Index", path: Path) -> None:
+    """Write an index; its lists too, unless they are published beside it.
+
+    Raises:
+        OSError: it could not be written to its end.
+    """
+    try:
+        ready_faiss().write_index(index, str(path))
+    except RuntimeError as error:
+        raise OSError(f"{path} could not be written ({error})") from error
+
+
+def read_index(path: Path) -> "faiss.Index":
+    """An index as it was written, wherever its folder lies now; lists beside it stay on the disk."""
+    faiss = ready_faiss()
+    return faiss.read_index(str(path), faiss.IO_FLAG_ONDISK_SAME_DIR)
+
+
+def array_on_disk(path: Path, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+    """A writable array of zeros in a file, for results that take more than memory.
+
+    Raises:
+        OSError: the disk has no room for it.
+    """
+    needed, free = int(np.prod(shape)) * np.dtype(dtype).itemsize, shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {needed} bytes of results, {free} free")
+    return np.memmap(path, dtype=dtype, mode="w+", shape=shape)
