@@ -4,8 +4,8 @@
 
 The shards of `mnist-noisy` are measured and written as a build does it, by a Ray of one core and by one of two, several
 times in turns, and by the serial engine on one thread. Workers are warm: each has run a shard before. `start` is what
-that took, with Ray itself, the import of torch in each worker and the subject's way there. The ratio is that of the best
-runs; what else the machine does shows in the load.
+that took, with Ray itself, the import of torch in each worker and the subject's way there. The ratio is that of the
+best runs; what else the machine does shows in the load.
 """
 
 import argparse
@@ -60,8 +60,9 @@ def main() -> None:
         all_of_them = ", ".join(f"{one:.1f}" for one in taken)
         print(f"{name:>9}: best {best[name]:.1f} s of {all_of_them}; start {min(starts[name]):.1f} s")
     ratio = best["1 worker"] / best["2 workers"]
-    print(f"two workers are {ratio:.2f} times as fast as one (asked: {FLOOR}), {best['serial'] / best['2 workers']:.2f} "
-          f"times as fast as the serial engine; load {min(loads):.1f} to {max(loads):.1f}")  # fmt: skip
+    print(f"two workers are {ratio:.2f} times as fast as one (asked: {FLOOR})")
+    print(f"and {best['serial'] / best['2 workers']:.2f} times as fast as the serial engine")
+    print(f"load {min(loads):.1f} to {max(loads):.1f}")
 
 
 def measured(engine: Engine, work: ShardMeasuring, rows: list[np.ndarray]) -> float:
@@ -85,9 +86,10 @@ def engine_of(workers: int) -> Iterator[Engine]:
     import ray
 
     os.environ.update(QUIET)
-    ray.init("local", num_cpus=workers, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
+    ray.init("local", num_cpus=workers, include_dashboard=False, log_to_driver=False)
     try:
-        yield ray_engine()
+        with ray_engine() as run:
+            yield run
     finally:
         ray.shutdown()
 

@@ -1,4 +1,4 @@
-"""Growth of a build from 10,000 samples to 1,000,000: seconds and peak memory of every step, one thread.
+"""Growth of a build from 10,000 samples to 1,000,000: CPU seconds and peak memory of every step, one thread.
 
     python -m benchmarks.scale --out FOLDER                                    (10,000 to 100,000)
     python -m benchmarks.scale --out FOLDER --sizes 10000 31623 100000 1000000
@@ -77,23 +77,26 @@ def measure(n: int, folder: Path, dim: int, neighbors: int) -> None:
     torch.set_num_threads(1)
     base = resident("VmRSS")
     subject = made_up_subject(n)
-    step = ""
+    place = study_folder(folder, n).with_suffix(".json")
+    facts = json.loads(place.read_text()) if place.exists() else {"base": base, "cpu": {}}
+    step, started = "", 0.0
 
     def watch(advance: Advance) -> None:
-        nonlocal step
+        nonlocal step, started
         if advance.step != step:
-            step = advance.step
+            step, started = advance.step, time.process_time()
             Path("/proc/self/clear_refs").write_text("5")  # sets the peak back to what is held
         if advance.is_finished:
-            print(f"{n:>9,} {step:<12}{advance.seconds:>9.1f} s", file=sys.stderr, flush=True)
+            facts["cpu"][step] = time.process_time() - started
+            place.write_text(json.dumps(facts))
+            told = f"{advance.seconds:>9.1f} s, {facts['cpu'][step]:>9.1f} of the processor"
+            print(f"{n:>9,} {step:<12}{told}", file=sys.stderr, flush=True)
 
+    folder.mkdir(parents=True, exist_ok=True)
     settings = Settings(dim=dim, neighbors=neighbors, device="cpu")
-    started = time.perf_counter()
     study = build(subject, study_folder(folder, n), settings=settings, progress=watch)
-    facts = {"wall": time.perf_counter() - started, "base": base, **soft_statistics(subject, study)}
-    place = study_folder(folder, n).with_suffix(".json")
-    if not place.exists():
-        place.write_text(json.dumps(facts))
+    if "soft" not in facts:
+        place.write_text(json.dumps({**facts, **soft_statistics(subject, study)}))
 
 
 def soft_statistics(subject: "Subject", study: "Study") -> dict[str, float]:
@@ -150,7 +153,7 @@ def made_up_subject(n: int) -> "Subject":
         model=network.eval(),
         dataset=points,
         labels=labels,
-        picture=lambda sample: (128 + 40 * sample.reshape(4, 8)).clamp(0, 255).byte(),
+        picture=lambda sample: (128 + 40 * sample.numpy().reshape(4, 8)).clip(0, 255).astype(np.uint8),
         columns={"wrong": wrong.numpy(), "crowd": crowd.numpy()},
         description="Points in crowds, made up to measure how a build grows.",
     )
@@ -162,7 +165,7 @@ def study_folder(folder: Path, n: int) -> Path:
 
 
 def read_table(folder: Path, n: int) -> pd.DataFrame:
-    """A row a step, and one for all: samples, step, seconds, peak_bytes, file_bytes; recall_at_10 of the search."""
+    """A row a step, one for all, one for soft statistics: seconds (of the processor), bytes, recall of the search."""
     manifest = json.loads((study_folder(folder, n) / "manifest.json").read_text())
     facts = json.loads(study_folder(folder, n).with_suffix(".json").read_text())
     sizes = {**manifest["arrays"], **manifest["files"]}
@@ -170,16 +173,17 @@ def read_table(folder: Path, n: int) -> pd.DataFrame:
         {
             "samples": n,
             "step": name,
-            "seconds": record["seconds"],
+            "seconds": facts["cpu"][name],
+            "wall_seconds": record["seconds"],
             "peak_bytes": record["peak_memory_bytes"],
             "file_bytes": sum(one["bytes"] for file, one in sizes.items() if file.split("/")[0].split(".")[0] == name),
         }
         for name, record in manifest["steps"].items()
     ]
     whole = pd.DataFrame(rows)
-    every = {"samples": n, "step": "all", "seconds": whole.seconds.sum(), "peak_bytes": whole.peak_bytes.max()}
-    soft = {"samples": n, "step": "soft statistics", "seconds": facts["soft"], "peak_bytes": np.nan, "file_bytes": 0}
-    ends = pd.DataFrame([{**every, "file_bytes": whole.file_bytes.sum()}, soft])
+    every = {**whole.drop(columns="step").sum(), "samples": n, "step": "all", "peak_bytes": whole.peak_bytes.max()}
+    soft = {"samples": n, "step": "soft statistics", "seconds": facts["soft"], "file_bytes": 0}
+    ends = pd.DataFrame([every, soft])
     search = manifest["steps"]["neighbors"]["notes"]["search"]["network"]
     return pd.concat([whole, ends], ignore_index=True).assign(
         index=search["index"], recall_at_10=search["recall_at_10"]
@@ -189,7 +193,7 @@ def read_table(folder: Path, n: int) -> pd.DataFrame:
 def print_table(table: pd.DataFrame) -> None:
     """Seconds, peaks and bytes a sample by step, and the slopes between successive sizes."""
     sizes = sorted(table.samples.unique())
-    print(f"{'seconds':<16}" + "".join(f"{n:>12,}" for n in sizes) + "   slopes")
+    print(f"{'CPU seconds':<16}" + "".join(f"{n:>12,}" for n in sizes) + "   slopes")
     for step, rows in table.groupby("step", sort=False):
         seconds = rows.set_index("samples").seconds.reindex(sizes)
         told = "  ".join(f"{slope:.2f}" for slope in slopes(sizes, seconds))

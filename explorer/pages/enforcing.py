@@ -261,9 +261,10 @@ def _show_reading(data: str, own: pd.DataFrame, tests: pd.DataFrame, is_error: b
         else ""
     )
     where = " --data FILE" if data == "fashion" else ""
+    name = f"{data}-{own['batch'].iloc[0]}{'-all' if tests['arm'].str.endswith(', all').any() else ''}"
     st.caption(
         f"{own['seed'].nunique()} seeds, torch {facts.get('torch', '?')}, {facts.get('date', '?')}.{near} Repeat with "
-        f"`python -m benchmarks.enforcing --only {data}-{own['batch'].iloc[0]}{where}`."
+        f"`python -m benchmarks.enforcing --only {name}{where}`."
     )
 
 

@@ -206,7 +206,7 @@ def similarities_to_others(study: Study, row: int) -> tuple[np.ndarray, int]:
     return _similarities(study, study.version, row)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_data(max_entries=16, show_spinner=False)
 def _similarities(_study: Study, version: str, row: int) -> tuple[np.ndarray, int]:
     step = -(-_study.n // DRAWN)
     others = np.arange(0, _study.n, step)

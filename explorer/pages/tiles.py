@@ -85,7 +85,8 @@ def show_figure(figure: go.Figure, *, key: str, on_select: Callable[[], None] | 
     alt = figure.layout.meta["alt"]
     config = figure_config(file_name(figure.layout.xaxis.title.text or key))
     if is_presented():
-        figure = figure.update_layout(font_size=PRESENTED_FONT)
+        larger = PRESENTED_FONT / figure.layout.font.size
+        figure = figure.update_layout(font_size=PRESENTED_FONT, margin_r=larger * (figure.layout.margin.r or 0))
     if on_select is None:
         st.plotly_chart(figure, key=key, config=config, alt=alt)
     else:
