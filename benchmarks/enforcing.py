@@ -113,7 +113,7 @@ SETTINGS = (
     Setting("mnist", 32, ("baseline", "reward", "penalise", "contrast"), 8),
     Setting("fashion", 2, ("baseline", "reward", "penalise", "contrast"), 12),
     Setting("mnist", 2, ("baseline", "reward, all", "penalise, all"), 20),
-    Setting("fashion", 32, ("baseline", "reward", "penalise", "contrast"), 8),
+    Setting("fashion", 32, ("baseline", "reward", "penalise", "contrast"), 6),
 )
 """In the order in which they are run; what the published protocol asks for first."""
 

@@ -48,7 +48,7 @@ RECIPE = Recipe(epochs=1, loss="cross-entropy", batch_size=BATCH, learning_rate=
 
 
 def main() -> None:
-    """Measure the cost of a step, train what is missing, and write the tables anew after every run."""
+    """Measure the cost of a step, train what is missing, and write the tables anew after every seed."""
     chosen = _arguments()
     torch.set_num_threads(1)
     runs = Runs(chosen.out / "invariance-runs.parquet", KEYS)
@@ -67,8 +67,8 @@ def main() -> None:
             begun = time.perf_counter()
             cost = {"milliseconds": float(known.loc[arm, "milliseconds"]), "steps": int(known.loc[arm, "steps"])}
             runs.add(one_run(arm, seed, cost["steps"]).assign(**cost), arm=arm, seed=seed)
-            _write(runs.table, chosen)
             print(f"{arm}, seed {seed}: {time.perf_counter() - begun:.0f} s", flush=True)
+        _write(runs.table, chosen)  # only now are there pairs of all arms
     print(tests_of(runs.table).round(4).to_string(index=False))
 
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 import numpy as np
 import torch
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
+    os.environ.update(QUIET, RAY_AUTH_TOKEN=token_hex())
     subject = explorer.load_subject("mnist-noisy")
     settings = Settings(device="cpu")
     work = ShardMeasuring(subject, calibrate(subject, settings), settings)
@@ -85,8 +87,7 @@ def engine_of(workers: int) -> Iterator[Engine]:
         return
     import ray
 
-    os.environ.update(QUIET)
-    ray.init("local", num_cpus=workers, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     try:
         with ray_engine() as run:
             yield run

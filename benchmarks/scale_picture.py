@@ -49,7 +49,9 @@ def _panel(table: pd.DataFrame, column: str, unit: float, title: str, left: int,
         lines.append(f'<line class="grid" x1="{left}" x2="{left + PANEL}" y1="{y:.1f}" y2="{y:.1f}"/>')
         lines.append(f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{10.0**power:g}</text>')
     lines.append(f'<text x="{left + PANEL / 2}" y="{bottom + 36}" text-anchor="middle">samples (dashed: {law})</text>')
-    lines.append(_law(values[values.step == "all"], place, law))
+    frame = f'<rect x="{left}" y="{top}" width="{PANEL}" height="{bottom - top}"/>'
+    lines.append(f'<clipPath id="{column}">{frame}</clipPath>')
+    lines.append(_law(values[values.step == "all"], place, law, column))
     steps = list(values.step.unique())
     ends = _apart({step: place(*_last(values, step))[1] for step in steps})
     for step, color in zip(steps, COLORS, strict=False):
@@ -64,8 +66,9 @@ def _panel(table: pd.DataFrame, column: str, unit: float, title: str, left: int,
 
 
 def _decades(values: pd.Series) -> range:
-    """Powers of ten around all values."""
-    return range(int(np.floor(np.log10(values.min()))), max(int(np.ceil(np.log10(values.max()))), 1) + 1)
+    """Powers of ten around all values, two at least."""
+    low = int(np.floor(np.log10(values.min())))
+    return range(low, max(int(np.ceil(np.log10(values.max()))), low + 1) + 1)
 
 
 def _last(values: pd.DataFrame, step: str) -> tuple[float, float]:
@@ -73,14 +76,15 @@ def _last(values: pd.DataFrame, step: str) -> tuple[float, float]:
     return row.samples, row.value
 
 
-def _law(values: pd.DataFrame, place, law: str) -> str:
-    """A dashed line from the first point of all steps together, growing as the law says."""
+def _law(values: pd.DataFrame, place, law: str, inside: str) -> str:
+    """A dashed line from the first point of all steps together, growing as the law says, cut at the panel's edge."""
     first, last = values.iloc[0], values.iloc[-1]
     growth = last.samples / first.samples
     if law == "n log n":
         growth *= np.log(last.samples) / np.log(first.samples)
     ends = [place(first.samples, first.value), place(last.samples, first.value * growth)]
-    return f'<polyline class="law" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in ends)}"/>'
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in ends)
+    return f'<polyline class="law" clip-path="url(#{inside})" points="{points}"/>'
 
 
 def _apart(heights: dict[str, float], least: float = 16.0) -> dict[str, float]:

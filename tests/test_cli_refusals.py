@@ -51,7 +51,7 @@ def test_a_study_of_a_newer_format_is_one_sentence(said, small):
         (("build", SUBJECT, "--study", "FREE", "--dim", "0"), "dim must be a whole number of at least 1, found 0"),
         (("build", SUBJECT, "--study", "FREE", "--seed", "5000000000"), "seed must be below 4294967296"),
         (("build", SUBJECT, "--study", "FREE", "--dim", "wide"), "invalid int value: 'wide'"),
-        (("build", SUBJECT, "--study", "FREE", "--engine", "ray"), "found 'ray'"),
+        (("build", SUBJECT, "--study", "FREE", "--address", "auto"), "with the engine serial"),
         (("build", SUBJECT, "--study", "FREE", "--redo", "colors"), "invalid choice: 'colors'"),
         (("build", SUBJECT, "--study", "FILE/study", "--dim", "24"), "expected a folder that can be written"),
         (("build", SUBJECT, "--study", "STUDY", "--dim", "16"), "dim: 24 here, 16 asked for"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from explorer.errors import EngineError, ExplorerError, SettingsError, StudyMismatch
 from explorer.features.memory import is_out_of_memory
-from explorer.pipeline.engines import Engine, engine_for
+from explorer.pipeline.engines import check_engine, opened_engine
 from explorer.pipeline.exact import exact_similarity, layer_shares, similarity_gradient
 from explorer.pipeline.features import measure_fidelity, write_features, write_projection
 from explorer.pipeline.first import first_manifest
@@ -105,13 +105,13 @@ def build(
     """
     folder = Path(path)
     settings = settings_for(folder) if settings is None else settings
-    engine = engine_for(settings, address)
+    check_engine(settings, address)
     _check_step(redo)
     with opened_folder(folder, partial(first_manifest, subject, folder, settings)) as writer:
         _check_study(writer.manifest, subject, settings, redo)
         watched = ProgressFile(folder)
         with _reported(watched):
-            _run_missing(writer, subject, settings, redo, engine, [watched, *([progress] if progress else [])])
+            _run_missing(writer, subject, settings, redo, address, [watched, *([progress] if progress else [])])
     asked = {"exact": exact_similarity, "shares": layer_shares, "slopes": similarity_gradient}
     study = Study.open(folder, **{name: partial(answer, subject=subject) for name, answer in asked.items()})
     study.verify()
@@ -142,7 +142,7 @@ def _run_missing(
     subject: Subject,
     settings: Settings,
     redo: str | None,
-    engine: Engine,
+    address: str | None,
     watchers: list[Watcher],
 ) -> None:
     kept = settings if writer.manifest.settings.differences(settings) else writer.manifest.settings
@@ -153,7 +153,8 @@ def _run_missing(
             continue
         meter = Meter(watchers, step.name, number, len(STEPS), writer.manifest.subject["samples"])
         part = _part_of(writer, step, keys[step.name])
-        outcome = _run(step, Work(subject, settings, Study.open(writer.folder), part, engine, meter))
+        with opened_engine(settings, address) as run:
+            outcome = _run(step, Work(subject, settings, Study.open(writer.folder), part, run, meter))
         done = StepRecord(keys[step.name], meter.seconds, peak_memory_bytes(), outcome.notes, outcome.warnings)
         writer.commit(step.name, done, step.makes, followers=followers_of(step.name), settings=kept, **outcome.facts)
         meter.finish()

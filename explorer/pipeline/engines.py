@@ -1,6 +1,7 @@
 """Who runs the shards. An engine runs work on shards and hands back the results; it never decides what is done."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from explorer.errors import SettingsError
@@ -22,23 +23,35 @@ def run_serially(work: ShardWork, shards: Iterable[Any], say: Say) -> Iterator[A
         yield work(shard, say)
 
 
-def engine_for(settings: Settings, address: str | None = None) -> Engine:
-    """The engine that settings ask for.
+def check_engine(settings: Settings, address: str | None = None) -> None:
+    """Make sure that the engine which settings ask for is there, before anything long.
 
     Args:
-        settings: engine and device.
-        address: of a running Ray cluster; None starts one on this machine for as long as it is needed.
+        settings: whose engine.
+        address: of a running Ray cluster: auto or HOST:PORT; None starts one on this machine when there are shards.
 
     Raises:
         SettingsError: an address was given to an engine that has none, or it is not one.
         EngineError: Ray is not installed, or nothing answers at the address.
     """
     if settings.engine == "ray":
-        from explorer.pipeline.ray_engine import ray_engine
+        from explorer.pipeline.ray_engine import check_ray
 
-        return ray_engine(address, gpus=int(chosen_device(settings.device).type == "cuda"))
-    if address is not None:
+        check_ray(address)
+    elif address is not None:
         raise SettingsError(
-            f"--address names a Ray cluster, found {address!r} with the engine serial. Add --engine ray, or leave it out."
+            f"--address names a Ray cluster, found {address!r} with the engine serial. Add --engine ray, or leave it "
+            "out."
         )
-    return run_serially
+
+
+@contextmanager
+def opened_engine(settings: Settings, address: str | None = None) -> Iterator[Engine]:
+    """The engine that settings ask for, while the block runs; see check_engine."""
+    if settings.engine == "serial":
+        yield run_serially
+        return
+    from explorer.pipeline.ray_engine import ray_engine
+
+    with ray_engine(address, gpus=int(chosen_device(settings.device).type == "cuda")) as run:
+        yield run

@@ -2,7 +2,7 @@
 
 import socket
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from uuid import uuid4
@@ -13,6 +13,7 @@ from explorer.errors import StudyError
 from explorer.features import Measurer, Projection, calibrate, fidelity_report, with_unseen
 from explorer.features.calibration import MOST_AT_ONCE
 from explorer.features.memory import in_smaller_batches
+from explorer.features.network import chosen_device
 from explorer.features.shards import ShardFeatures
 from explorer.pipeline.engines import Say
 from explorer.pipeline.work import Outcome, Work
@@ -88,7 +89,8 @@ def write_projection(work: Work) -> Outcome:
 
 def write_features(work: Work) -> Outcome:
     """Measure what is missing of the shards, a folder each; a shard on disk is a shard done."""
-    measuring = ShardMeasuring(work.subject, stored_projection(work.study), work.settings)
+    device = chosen_device(work.settings.device).type  # one kind for all shards, whoever measures them
+    measuring = ShardMeasuring(work.subject, stored_projection(work.study), replace(work.settings, device=device))
     part = work.part.absolute()  # for a worker that was started elsewhere
     shards = [(part / f"{number:04d}", rows) for number, rows in enumerate(work.shards)]
     missing = [shard for shard in shards if not shard[0].exists()]

@@ -9,20 +9,21 @@ from a file. Ray runs the shard of a worker that died again; an error of the wor
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from functools import lru_cache, partial
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache, lru_cache
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
+from secrets import token_hex
 from types import ModuleType
 from typing import Any
 
-from explorer.errors import EngineError, ExplorerError, SettingsError
+from explorer.errors import EngineError, SettingsError
 from explorer.pipeline.engines import Engine, Say, ShardWork
 
 RETRIES = 3
@@ -31,19 +32,14 @@ AT_ONCE = 1000
 """Shards that wait with Ray; more would only fill memory with their row numbers."""
 PATIENCE_SECONDS = 60.0
 """After so long without a finished shard it is told what is waited for."""
-CONNECT_SECONDS = 10.0
+CONNECT_SECONDS = 20.0
+CONNECT = "import ray, sys; ray.init(sys.argv[1], log_to_driver=False, logging_level='ERROR')"
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 """Ray tells nobody that it is used, and does not warn of what it may change one day."""
 
 
-def ray_engine(address: str | None = None, gpus: int = 0) -> Engine:
-    """Shards as Ray tasks of one core each.
-
-    Args:
-        address: `auto` for the cluster that runs on this machine, HOST:PORT of one that this machine is part of; None
-            starts one here, on all cores, reachable from nowhere else, whenever there are shards and until they are
-            done. Where the calling program has connected Ray itself, that connection is used and kept.
-        gpus: that each shard asks for.
+def check_ray(address: str | None) -> None:
+    """Make sure that Ray is there, and answers if it is to run already. See ray_engine for the address.
 
     Raises:
         SettingsError: the address is not one.
@@ -52,41 +48,58 @@ def ray_engine(address: str | None = None, gpus: int = 0) -> Engine:
     if find_spec("ray") is None:
         raise EngineError("the engine ray needs Ray, found none. Run `pip install -r requirements-ray.txt`.")
     if address is not None:
-        with _connected(address):
-            pass
-    return partial(_run, address=address, gpus=gpus)
+        _check_answers(address)
 
 
-def _run(
-    work: ShardWork, shards: Iterable[Any], say: Say, *, address: str | None = None, gpus: int = 0
-) -> Iterator[Any]:
+@contextmanager
+def ray_engine(address: str | None = None, gpus: int = 0) -> Iterator[Engine]:
+    """Shards as Ray tasks of one core each, while the block runs; Ray is connected when the first shards come.
+
+    Args:
+        address: `auto` for the cluster that runs on this machine, HOST:PORT of one that this machine is part of; None
+            starts one here, on all cores, which only this build has the token for. Where the calling program has
+            connected Ray itself, that connection is used and kept.
+        gpus: that each shard asks for.
+    """
+    with ExitStack() as connection:
+
+        def run(work: ShardWork, shards: Iterable[Any], say: Say) -> Iterator[Any]:
+            connection.enter_context(_connected(address))
+            yield from _run(work, shards, say, gpus)
+
+        yield run
+
+
+def _run(work: ShardWork, shards: Iterable[Any], say: Say, gpus: int) -> Iterator[Any]:
     import ray
 
-    with _connected(address):
-        kept = [_sent(work)]  # in a list, so that Ray leaves it to the worker to fetch what it does not have yet
-        task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(_run_here)
-        numbered = enumerate(shards)
-        at_work: dict[Any, int] = {}
-        found: dict[int, Any] = {}
-        following = 0
-        try:
-            while True:
-                for number, shard in islice(numbered, AT_ONCE - len(at_work) - len(found)):
-                    at_work[task.remote(kept, shard)] = number
-                if not at_work:
-                    return
-                ready, _ = ray.wait(list(at_work), timeout=PATIENCE_SECONDS)
-                if not ready:
-                    say(_waited_for(len(at_work), gpus))
-                for one in ready:
-                    found[at_work.pop(one)] = _result(one, say)
-                while following in found:
-                    yield found.pop(following)
-                    following += 1
-        finally:
-            for one in at_work:
-                with suppress(ray.exceptions.RayError):
-                    ray.cancel(one)
+    kept = [_sent(work)]  # in a list, so that Ray leaves it to the worker to fetch what it does not have yet
+    # Where this process finds modules that are not installed: the explorer itself, and the user's own.
+    places = os.pathsep.join(os.path.abspath(place) for place in sys.path if not _is_installed(place))
+    surroundings = {"env_vars": {"PYTHONPATH": places}}
+    task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES, runtime_env=surroundings)(_run_here)
+    numbered = enumerate(shards)
+    at_work: dict[Any, int] = {}
+    found: dict[int, Any] = {}
+    following = 0
+    try:
+        while True:
+            for number, shard in islice(numbered, AT_ONCE - len(at_work) - len(found)):
+                at_work[task.remote(kept, shard)] = number
+            if not at_work:
+                return
+            ready, _ = ray.wait(list(at_work), timeout=PATIENCE_SECONDS)
+            if not ready:
+                say(_waited_for(len(at_work), gpus))
+            for one in ready:
+                found[at_work.pop(one)] = _result(one, say)
+            while following in found:
+                yield found.pop(following)
+                following += 1
+    finally:
+        for one in at_work:
+            with suppress(ray.exceptions.RayError):
+                ray.cancel(one)
 
 
 def _run_here(kept: list[Any], shard: Any) -> tuple[Any, list[str]]:
@@ -106,7 +119,7 @@ def _fetched(reference: Any) -> ShardWork:
         return ray.get(reference)
     except ray.exceptions.RayError as error:
         raise EngineError(
-            f"expected the subject to arrive whole on {socket.gethostname()}, found: {_last_line(error)}. "
+            f"expected the subject to arrive whole on {socket.gethostname()}, found: {_last_line(str(error))}. "
             "Give all machines the same code, packages and files under the same paths."
         ) from error
 
@@ -120,7 +133,9 @@ def _result(reference: Any, say: Say) -> Any:
         cause = error.cause
         if isinstance(cause, Exception) and not isinstance(cause, ray.exceptions.RayError):
             raise cause from None  # what a serial build would have raised
-        raise EngineError(f"expected a shard to be measured, found: {_last_line(error)}. Build again to go on.") from error
+        raise EngineError(
+            f"expected a shard to be measured, found: {_last_line(str(error))}. Build again to go on."
+        ) from error
     except ray.exceptions.OutOfMemoryError as error:
         raise EngineError(
             "memory must suffice for the workers, found that Ray ended one to save its machine. Give Ray fewer cores "
@@ -129,7 +144,8 @@ def _result(reference: Any, say: Say) -> Any:
     except ray.exceptions.RayError as error:
         raise EngineError(
             f"expected workers that stay alive, found that one died on the same shard {RETRIES + 1} times "
-            f"({_first_line(error)}). Look at its machine's memory, or build with --engine serial; what is done is kept."
+            f"({_first_line(error)}). Look at the memory of its machine, or build with --engine serial; what is done "
+            "is kept."
         ) from error
     for note in notes:
         say(note)
@@ -161,11 +177,13 @@ def _sent(work: ShardWork) -> Any:
 
 def _is_own(module: ModuleType) -> bool:
     file = getattr(module, "__file__", None)
-    if not isinstance(file, str) or module.__name__ == "__main__":
-        return False
-    if any(Path(file).is_relative_to(place) for place in {sys.prefix, sys.base_prefix}):
+    if not isinstance(file, str) or module.__name__ == "__main__" or _is_installed(file):
         return False
     return PathFinder.find_spec(module.__name__.partition(".")[0]) is None
+
+
+def _is_installed(place: str) -> bool:
+    return any(Path(place).is_relative_to(prefix) for prefix in {sys.prefix, sys.base_prefix})
 
 
 @contextmanager
@@ -176,15 +194,43 @@ def _connected(address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
-    local = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
-    if address is not None:
-        _check_answers(address)
+    with _environment(QUIET if address else QUIET | {"RAY_AUTH_TOKEN": _token()}):
+        _connect(address)
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+@cache
+def _token() -> str:
+    """What a Ray of this process's own asks for, by default something that Ray would leave in the home folder.
+
+    One for all, since Ray reads it once.
+    """
+    return os.environ.get("RAY_AUTH_TOKEN") or token_hex()
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            os.environ.update({} if value is None else {name: value})
+
+
+def _connect(address: str | None) -> None:
+    import ray
+
     is_main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGTERM)
+    own = {} if address else {"include_dashboard": False}
     try:
-        ray.init(address or "local", log_to_driver=False, logging_level="ERROR", **({} if address else local))
+        ray.init(address or "local", log_to_driver=False, logging_level="ERROR", **own)
     except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
         where = f"at {address}" if address else "on this machine"
         raise EngineError(
@@ -194,26 +240,37 @@ def _connected(address: str | None) -> Iterator[None]:
     finally:
         if is_main:
             signal.signal(signal.SIGTERM, handler)  # Ray takes it and would end the build without a word
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def _check_answers(address: str) -> None:
-    """Ray itself waits minutes for a machine that does not answer, and then ends the process."""
-    if address == "auto":
-        return
+    """Connect in a process of its own: Ray waits minutes for what does not answer, and then ends the process."""
     host, _, port = address.rpartition(":")
-    if not host or "/" in host or not (port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
+    is_port = port.isascii() and port.isdigit() and 0 < int(port) < 2**16
+    if address != "auto" and not (host and "/" not in host and is_port):
         raise SettingsError(f"--address must be auto or HOST:PORT, found {address!r}. Write what `ray start` printed.")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+        if address != "auto":
+            socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+        with _environment(QUIET):
+            subprocess.run(
+                [sys.executable, "-c", CONNECT, address],
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=CONNECT_SECONDS,
+            )
+    except subprocess.TimeoutExpired as error:
+        said = _last_line((error.stderr or b"").decode(errors="replace")).rpartition("] ")[2]
+        found = f"no answer within {CONNECT_SECONDS:.0f} s ({said})"
+    except subprocess.CalledProcessError as error:
+        found = _last_line(error.stderr)
     except OSError as error:
-        raise EngineError(
-            f"expected a Ray cluster at {address}, found: {error.strerror or error}. Check the address and that "
-            "`ray start --head` has run there."
-        ) from error
+        found = error.strerror or str(error)
+    else:
+        return
+    raise EngineError(
+        f"expected a Ray cluster at {address}, found: {found}. Check that `ray start` has run there and here."
+    )
 
 
 def _waited_for(shards: int, gpus: int) -> str:
@@ -232,5 +289,5 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
-def _last_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1][:200]
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["nothing said"])[-1][:200]

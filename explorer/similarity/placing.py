@@ -48,7 +48,8 @@ def place_others(
             rows = waiting[first : first + _AT_ONCE]
             near, distances = nearest_among(neighbors, rows, places, k)
             is_heard = np.isfinite(distances[:, 0])
-            coordinates[rows[is_heard]] = _placed(fixed, near[is_heard], distances[is_heard], epochs, generator)
+            if is_heard.any():
+                coordinates[rows[is_heard]] = _placed(fixed, near[is_heard], distances[is_heard], epochs, generator)
             left.append(rows[~is_heard])
         left = np.concatenate(left)
         if len(left) == len(waiting):
@@ -88,7 +89,7 @@ def _placed(
     ends = np.arange(len(near) + 1) * near.shape[1]
     graph = csr_array((weights.ravel(), near.ravel(), ends), shape=(len(near), len(fixed)))
     points = ((graph @ fixed) / weights.sum(axis=1)[:, None]).astype(np.float32)
-    if not len(points) or epochs < 1:
+    if epochs < 1:
         return points
     heads, kept = np.repeat(np.arange(len(near)), near.shape[1]), weights.ravel() >= weights.max() / epochs
     umap = ready_umap()

@@ -1,8 +1,11 @@
 """Lists of an index that take more than memory: filled shard by shard, merged into one file, and read from there."""
 
+import ctypes
 import errno
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +66,8 @@ class StoredLists:
         sources = faiss.InvertedListsPtrVector()
         for shard in shards:
             sources.push_back(shard.invlists)
-        self._index.ntotal = lists.merge_from_multiple(sources.data(), sources.size())
+        with _unprinted():
+            self._index.ntotal = lists.merge_from_multiple(sources.data(), sources.size())
         self._index.replace_invlists(lists, True)
         lists.this.disown()
         if former is not None:
@@ -116,7 +120,8 @@ def write_index(index: "faiss.Index", path: Path) -> None:
 def read_index(path: Path) -> "faiss.Index":
     """An index as it was written, wherever its folder lies now; lists beside it stay on the disk."""
     faiss = ready_faiss()
-    return faiss.read_index(str(path), faiss.IO_FLAG_ONDISK_SAME_DIR)
+    with _unprinted() if (path.parent / DATA).exists() else nullcontext():
+        return faiss.read_index(str(path), faiss.IO_FLAG_ONDISK_SAME_DIR)
 
 
 def array_on_disk(path: Path, shape: tuple[int, ...], dtype: type) -> np.ndarray:
@@ -129,3 +134,19 @@ def array_on_disk(path: Path, shape: tuple[int, ...], dtype: type) -> np.ndarray
     if needed > free:
         raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {needed} bytes of results, {free} free")
     return np.memmap(path, dtype=dtype, mode="w+", shape=shape)
+
+
+@contextmanager
+def _unprinted() -> Iterator[None]:
+    """Without what FAISS prints, in C, whether it is asked to or not: the standard output belongs to the caller."""
+    library, own = ctypes.CDLL(None), os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    library.fflush(None)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        library.fflush(None)
+        os.dup2(own, 1)
+        os.close(own)
+        os.close(nowhere)

@@ -28,6 +28,8 @@ class Shelf:
         self._manifest = manifest
         self._arrays: dict[str, np.ndarray] = {}
         self._verified: set[str] = set()
+        self._shards: dict[str, list[str]] = {}
+        self._runs: dict[str, tuple[np.ndarray, bool]] = {}
 
     def array(self, name: str) -> np.ndarray:
         """A stored array, memory-mapped and read-only."""
@@ -52,25 +54,34 @@ class Shelf:
 
     def shards(self, name: str) -> list[str]:
         """Names of the arrays that hold one kind of feature, shard after shard."""
-        found = [one for one in self._manifest.arrays if one.startswith("features/") and one.endswith(f"/{name}")]
-        if not found:
-            self._entry(f"features/0000/{name}", self._manifest.arrays)
-        return sorted(found, key=lambda one: int(one.split("/")[1]))
+        if name not in self._shards:  # looked up once: a read of some rows must not take time in proportion to all
+            found = [one for one in self._manifest.arrays if one.startswith("features/") and one.endswith(f"/{name}")]
+            if not found:
+                self._entry(f"features/0000/{name}", self._manifest.arrays)
+            self._shards[name] = sorted(found, key=lambda one: int(one.split("/")[1]))
+        return self._shards[name]
 
     def gather(self, names: list[str], rows: np.ndarray) -> np.ndarray:
         """Rows of several arrays that follow each other, copied into one; touches only the arrays that hold them."""
-        entries = [self._entry(name, self._manifest.arrays) for name in names]
-        starts = np.cumsum([0, *(entry.shape[0] for entry in entries)])
+        first = self._entry(names[0], self._manifest.arrays)
+        starts, is_large = self._run(names)
         order = np.argsort(rows, kind="stable")
         ends = np.searchsorted(rows[order], starts)
-        gathered = np.empty((len(rows), *entries[0].shape[1:]), dtype=entries[0].dtype)
-        is_large = sum(entry.bytes for entry in entries) > KEPT_BYTES
+        gathered = np.empty((len(rows), *first.shape[1:]), dtype=first.dtype)
         for shard in np.flatnonzero(ends[1:] > ends[:-1]):
             here, array = order[ends[shard] : ends[shard + 1]], self.array(names[shard])
             gathered[here] = array[rows[here] - starts[shard]]
             if is_large:
                 _release(array)
         return gathered
+
+    def _run(self, names: list[str]) -> tuple[np.ndarray, bool]:
+        """The first row of each of the arrays that follow each other, and whether they are large."""
+        if names[0] not in self._runs:
+            entries = [self._entry(name, self._manifest.arrays) for name in names]
+            starts = np.cumsum([0, *(entry.shape[0] for entry in entries)])
+            self._runs[names[0]] = starts, sum(entry.bytes for entry in entries) > KEPT_BYTES
+        return self._runs[names[0]]
 
     def verify(self) -> None:
         """Open every array and every file once."""

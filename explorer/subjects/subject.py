@@ -192,6 +192,10 @@ class Subject:
         """
         return self._drawing(self.inputs([row])[0])
 
+    def thumbnails(self, rows: Sequence[int] | np.ndarray) -> Iterator[np.ndarray]:
+        """The small pictures of some samples, which are read together."""
+        return map(self._drawing, self.inputs(rows))
+
     def _answer(self, model: nn.Module, inputs: Tensor) -> Tensor:
         outputs = model(inputs) if self.outputs is None else self.outputs(model, inputs)
         return _two_dimensional(outputs, len(inputs))

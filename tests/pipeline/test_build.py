@@ -10,7 +10,7 @@ import torch
 from folders import bytes_of, content_of
 from torch import nn
 
-from explorer.errors import EngineError, SettingsError, StudyError, StudyMismatch, SubjectError
+from explorer.errors import SettingsError, StudyError, StudyMismatch, SubjectError
 from explorer.pipeline.build import STEPS, build, followers_of, step_keys
 from explorer.pipeline.folder import settings_for
 from explorer.records import Settings
@@ -137,7 +137,6 @@ def not_finite():
 @pytest.mark.parametrize(
     ("subject", "settings", "redo", "kind", "words"),
     [
-        (tiny.subject, {"engine": "ray"}, None, EngineError, "found 'ray'"),
         (tiny.subject, {}, "colors", SettingsError, "redo must name a step .*found 'colors'"),
         (not_finite, {}, None, SubjectError, "found nan or infinity in sample 7"),
     ],

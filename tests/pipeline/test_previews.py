@@ -45,3 +45,11 @@ def test_the_study_shows_what_the_subject_draws(tiny_study):
     for row in (0, 59):
         assert np.array_equal(tiny_study.thumbnail(row), subject.thumbnail(row))
     assert np.array_equal(tiny_study.rows("inputs"), subject.inputs(range(60)).numpy())
+
+
+def test_pictures_of_samples_read_together_are_those_of_each_alone():
+    subject = tiny.subject()
+    together = list(subject.thumbnails([3, 0, 59]))
+    assert len(together) == 3
+    for row, picture in zip([3, 0, 59], together, strict=True):
+        assert np.array_equal(picture, subject.thumbnail(row))

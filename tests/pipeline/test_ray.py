@@ -8,8 +8,10 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 import ray_outputs
@@ -20,26 +22,93 @@ from torch import nn
 from explorer.errors import EngineError, SettingsError, SubjectError
 from explorer.pipeline import ray_engine
 from explorer.pipeline.build import build
-from explorer.pipeline.engines import engine_for
+from explorer.pipeline.engines import check_engine
 from explorer.records import Settings
 
+# A Ray of a test listens to whoever has its token. Ray looks for these when it is imported.
+os.environ.setdefault("RAY_AUTH_MODE", "token")
+os.environ.setdefault("RAY_AUTH_TOKEN", token_hex())
 ray = pytest.importorskip("ray", reason="needs Ray: pip install -r requirements-ray.txt")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SETTINGS = replace(tiny.SETTINGS, engine="ray")
-ALONE = {"include_dashboard": False, "_node_ip_address": "127.0.0.1", "log_to_driver": False, "logging_level": "ERROR"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "address", "kind", "words"),
+    [
+        (SETTINGS, "127.0.0.1:1", EngineError, "expected a Ray cluster at 127.0.0.1:1, found"),
+        (SETTINGS, "nowhere.invalid:6379", EngineError, "expected a Ray cluster at nowhere.invalid:6379, found"),
+        (SETTINGS, "ray://127.0.0.1:10001", SettingsError, "--address must be auto or HOST:PORT"),
+        (SETTINGS, "6379", SettingsError, "--address must be auto or HOST:PORT"),
+        (Settings(), "auto", SettingsError, "--address names a Ray cluster, found 'auto' with the engine serial"),
+    ],
+)
+def test_an_address_where_nothing_answers_is_one_sentence(settings, address, kind, words):
+    with pytest.raises(kind, match=words):
+        check_engine(settings, address)
+
+
+def test_where_ray_is_missing_it_is_told_what_to_install(monkeypatch):
+    monkeypatch.setattr(ray_engine, "find_spec", lambda name: None)
+    with pytest.raises(EngineError, match=r"found none\. Run `pip install -r requirements-ray\.txt`\."):
+        check_engine(SETTINGS)
+
+
+@contextmanager
+def processes():
+    """Starts Python processes; what they leave behind, children of children included, is found by a mark and ended."""
+    mark = f"MARK_OF_A_TEST={os.getpid()}-{time.monotonic_ns()}"
+    environment = dict([mark.split("=")], **os.environ, PYTHONPATH=f"{REPOSITORY}:{REPOSITORY / 'tests'}")
+    running = []
+
+    def start(*words, without=()):
+        command = [sys.executable, *map(str, words)]
+        piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        own = {name: value for name, value in environment.items() if name not in without}
+        running.append(subprocess.Popen(command, env=own, start_new_session=True, **piped))
+        return running[-1]
+
+    start.left = lambda: [
+        number for number in map(int, filter(str.isdigit, os.listdir("/proc"))) if bears(number, mark)
+    ]
+    try:
+        yield start
+    finally:
+        for one in running:
+            one.terminate()
+            one.communicate(timeout=30)
+        for number in start.left():
+            os.kill(number, signal.SIGKILL)
+
+
+@pytest.fixture
+def started():
+    with processes() as start:
+        yield start
 
 
 @pytest.fixture(scope="module")
-def workers():
-    """Two workers, in a Ray of the caller's own."""
-    for name, value in ray_engine.QUIET.items():
-        os.environ.setdefault(name, value)
-    handler = signal.getsignal(signal.SIGTERM)
-    ray.init("local", num_cpus=2, **ALONE)
-    yield
-    ray.shutdown()
-    signal.signal(signal.SIGTERM, handler)
+def cluster():
+    """The address of a Ray of two cores, in processes of its own."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{one.getsockname()[1]}"
+    words = ["--num-cpus", 2, "--port", address.rpartition(":")[2], "--include-dashboard", "false", "--block"]
+    with processes() as start:
+        head = start("-m", "ray.scripts.scripts", "start", "--head", "--node-ip-address", "127.0.0.1", *words)
+        wait_until(lambda: is_answering(address), head)
+        yield address
+        assert head.poll() is None, "a cluster that was joined is left running"
+
+
+@pytest.fixture(scope="module")
+def workers(cluster):
+    """Two workers of a Ray that the calling program has connected."""
+    with ray_engine._environment(ray_engine.QUIET):
+        ray_engine._connect(cluster)
+        yield
+        ray.shutdown()
 
 
 def content_without_engine(folder):
@@ -81,22 +150,6 @@ def test_the_shard_of_a_killed_worker_is_measured_by_another(workers, tiny_study
     build(subject, tmp_path / "study", settings=SETTINGS)
     assert marker.exists()
     assert content_without_engine(tmp_path / "study") == content_without_engine(tiny_study.path)
-
-
-@pytest.mark.parametrize(
-    ("outputs", "kind", "words"),
-    [
-        (ray_outputs.Refuses(), SubjectError, "^expected a kinder network, found this one. Be kind.$"),
-        (ray_outputs.NeedsSpace(), EngineError, "^memory must suffice for one sample at a time, found"),
-        (ray_outputs.DiesAlways(), EngineError, "^expected workers that stay alive, found"),
-    ],
-)
-def test_what_goes_wrong_in_a_worker_is_one_sentence_and_keeps_what_is_done(workers, tmp_path, outputs, kind, words):
-    with pytest.raises(kind, match=words) as caught:
-        build(replace(tiny.subject(), outputs=outputs), tmp_path / "study", settings=SETTINGS)
-    assert type(caught.value) is kind and "\n" not in str(caught.value)
-    told = json.loads((tmp_path / "study" / "progress.json").read_text())
-    assert (told["state"], told["step"], told["message"]) == ("failed", "features", str(caught.value))
 
 
 def test_a_worker_short_of_memory_takes_smaller_batches_and_says_so(workers, tmp_path):
@@ -141,8 +194,11 @@ def test_waiting_for_what_the_cluster_does_not_have_is_told(workers, monkeypatch
     def say(note):
         raise EngineError(note)
 
-    with pytest.raises(EngineError, match="1 wait for one CPU and one GPU each, Ray has 2 CPUs .* and 0 GPUs"):
-        list(ray_engine.ray_engine(gpus=1)(lambda shard, say: shard, [0], say))
+    with (
+        ray_engine.ray_engine(gpus=1) as run,
+        pytest.raises(EngineError, match="1 wait for one CPU and one GPU each, Ray has 2 CPUs .* and 0 GPUs"),
+    ):
+        list(run(lambda shard, say: shard, [0], say))
 
 
 def test_results_come_in_the_order_of_the_shards(workers, monkeypatch):
@@ -154,45 +210,32 @@ def test_results_come_in_the_order_of_the_shards(workers, monkeypatch):
         return 10 * shard
 
     notes = []
-    assert list(ray_engine.ray_engine()(work, iter(range(8)), notes.append)) == [10 * shard for shard in range(8)]
+    with ray_engine.ray_engine() as run:
+        assert list(run(work, iter(range(8)), notes.append)) == [10 * shard for shard in range(8)]
     assert sorted(notes) == [f"at {shard}" for shard in range(8)]
 
 
 @pytest.mark.parametrize(
-    ("settings", "address", "kind", "words"),
+    ("outputs", "kind", "words"),
     [
-        (SETTINGS, "127.0.0.1:1", EngineError, "expected a Ray cluster at 127.0.0.1:1, found"),
-        (SETTINGS, "nowhere.invalid:6379", EngineError, "expected a Ray cluster at nowhere.invalid:6379, found"),
-        (SETTINGS, "ray://127.0.0.1:10001", SettingsError, "--address must be auto or HOST:PORT"),
-        (SETTINGS, "6379", SettingsError, "--address must be auto or HOST:PORT"),
-        (Settings(), "auto", SettingsError, "--address names a Ray cluster, found 'auto' with the engine serial"),
+        (ray_outputs.Refuses(), SubjectError, "^expected a kinder network, found this one. Be kind.$"),
+        (ray_outputs.NeedsSpace(), EngineError, "^memory must suffice for the step features, found"),
+        (
+            ray_outputs.DiesAlways(),
+            EngineError,
+            "^expected workers that stay alive, found that one died on the same shard 2 times",
+        ),
     ],
 )
-def test_an_address_where_nothing_answers_is_one_sentence(settings, address, kind, words):
-    with pytest.raises(kind, match=words):
-        engine_for(settings, address)
-
-
-@pytest.fixture
-def started(request):
-    """Starts Python processes; what they leave behind, children of children included, is found by a mark."""
-    mark = f"MARK_OF_A_TEST={os.getpid()}-{time.monotonic_ns()}"
-    environment = dict([mark.split("=")], **os.environ, PYTHONPATH=f"{REPOSITORY}:{REPOSITORY / 'tests'}")
-    running = []
-
-    def start(*words):
-        command = [sys.executable, *map(str, words)]
-        piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        running.append(subprocess.Popen(command, env=environment, start_new_session=True, **piped))
-        return running[-1]
-
-    start.left = lambda: [number for number in map(int, filter(str.isdigit, os.listdir("/proc"))) if bears(number, mark)]
-    yield start
-    for one in running:
-        one.terminate()
-        one.communicate(timeout=30)
-    for number in start.left():
-        os.kill(number, signal.SIGKILL)
+def test_what_goes_wrong_in_a_worker_is_one_sentence_and_keeps_what_is_done(
+    workers, monkeypatch, tmp_path, outputs, kind, words
+):
+    monkeypatch.setattr(ray_engine, "RETRIES", 1)
+    with pytest.raises(kind, match=words) as caught:
+        build(replace(tiny.subject(), outputs=outputs), tmp_path / "study", settings=replace(SETTINGS, shard_size=60))
+    assert type(caught.value) is kind and "\n" not in str(caught.value)
+    told = json.loads((tmp_path / "study" / "progress.json").read_text())
+    assert (told["state"], told["step"], told["message"]) == ("failed", "features", str(caught.value))
 
 
 def bears(number, mark):
@@ -222,38 +265,36 @@ OPTIONS = ["--dim", 24, "--neighbors", 10, "--calibration", 24, "--device", "cpu
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
-def test_an_interrupted_build_leaves_no_process_and_goes_on(started, said, tmp_path):
+def test_an_interrupted_build_leaves_no_process_and_goes_on(started, tmp_path):
     """Ctrl-C reaches the whole group of processes, as from a terminal; Ray was started by the build."""
     words = ["build", f"{ray_outputs.__file__}:slow", "--study", tmp_path / "study", *OPTIONS]
-    build = started("-m", "explorer", *words, "--engine", "ray")
+    words, own = [*words, "--engine", "ray"], ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
+    build = started("-m", "explorer", *words, without=own)
     wait_until(lambda: any(is_measuring(number) for number in started.left()), build)
     os.killpg(build.pid, signal.SIGINT)
     out, err = build.communicate(timeout=30)
     assert (build.returncode, out, "Traceback" in err) == (130, "", False), err
     assert err.splitlines()[-1] == "interrupted: run the same command again to go on"
     assert started.left() == []
-    assert said(*words, "--engine", "serial")[0] == 0
+    again = started("-m", "explorer", *words, without=own)
+    out, err = again.communicate(timeout=120)
+    assert (again.returncode, "complete" in out) == (0, True), err
+    assert "projection" not in err, "what was done is kept"
 
 
-def test_a_running_cluster_is_joined_by_its_address(started, said, tmp_path):
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    words = ["--num-cpus", 2, "--port", port, "--node-ip-address", "127.0.0.1", "--include-dashboard", "false"]
-    head = started("-m", "ray.scripts.scripts", "start", "--head", "--block", *words)
-    wait_until(lambda: is_answering(port), head)
+def test_a_running_cluster_is_joined_by_its_address(cluster, started, said, tmp_path):
     words = ["build", f"{tiny.__file__}:subject", *OPTIONS, "--study"]
     assert said(*words, tmp_path / "serial")[0] == 0
-    joined = started("-m", "explorer", *words, tmp_path / "ray", "--engine", "ray", "--address", f"127.0.0.1:{port}")
+    joined = started("-m", "explorer", *words, tmp_path / "ray", "--engine", "ray", "--address", cluster)
     out, err = joined.communicate(timeout=60)
     assert joined.returncode == 0, err
     assert content_without_engine(tmp_path / "ray") == content_without_engine(tmp_path / "serial")
-    assert head.poll() is None, "a cluster that was joined is left running"
 
 
-def is_answering(port):
+def is_answering(address):
+    host, _, port = address.rpartition(":")
     try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
+        socket.create_connection((host, int(port)), 1).close()
     except OSError:
         return False
     return True

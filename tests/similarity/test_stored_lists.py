@@ -97,7 +97,8 @@ def test_a_kept_index_holds_what_one_in_memory_holds(units, kept):
     """List by list the same codes under the same numbers."""
     held = []
     search(units, keep=held.append)
-    mine, theirs = read_index(kept / "index.faiss").invlists, held[0].invlists
+    held.append(read_index(kept / "index.faiss"))
+    theirs, mine = (index.invlists for index in held)
     assert mine.nlist == theirs.nlist
     for number in range(mine.nlist):
         size = mine.list_size(number)
@@ -116,6 +117,13 @@ def test_no_path_of_this_machine_gets_into_the_files(units, kept, tmp_path):
     for name in ("index.faiss", DATA):
         assert (again / name).read_bytes() == (kept / name).read_bytes()
         assert str(tmp_path).encode() not in (kept / name).read_bytes()
+
+
+def test_nothing_is_printed(units, kept, capfd):
+    """FAISS would tell the standard output, on which a caller may expect one JSON document, what it resizes."""
+    read_index(kept / "index.faiss")
+    search(units, folder=kept, held=SHARD)
+    assert capfd.readouterr().out == ""
 
 
 def test_a_full_disk_is_an_error_and_not_the_end_of_the_process(units, tmp_path, monkeypatch):

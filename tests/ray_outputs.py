@@ -67,10 +67,10 @@ class NeedsSpace(Answer):
 
 @dataclass
 class TakesLong(Answer):
-    """Seconds for a batch."""
+    """A second for a batch."""
 
     def in_a_worker(self, inputs):
-        time.sleep(2)
+        time.sleep(1)
 
 
 def slow():
