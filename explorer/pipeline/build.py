@@ -100,8 +100,9 @@ def build(
         EngineError: Ray is not installed or does not answer, or memory does not suffice.
 
     Cost: about c + 1 passes over the data, and the neighbor search, O(n^2 d) up to 131,072 samples, O(n^1.5 d) beyond.
-    Memory: at most 1 GiB of features while all pairs are compared, n d bytes while an index is searched, and some
-    hundred bytes a sample for its columns and neighbors.
+    Memory: at most 1 GiB of features while all pairs are compared, (d + 8) n bytes while an index is searched but no
+    more than a quarter of what is free (the rest on the disk), and some hundred bytes a sample for its columns and
+    neighbors.
     """
     folder = Path(path)
     settings = settings_for(folder) if settings is None else settings
