@@ -20,12 +20,7 @@ PARTS = (OWN, *EXPERIMENTS)
 
 def show(study: Study) -> None:
     """The page of training."""
-    state.page_title(
-        study,
-        "Training",
-        "What training does to the similarity: in this study, and in the paper's experiments, run again with this "
-        "program, which are the same whichever study is open.",
-    )
+    state.page_title(study, "Training", "What does training do to the similarity, here and in the paper’s experiments?")
     name = st.segmented_control(
         "Part", PARTS, default=OWN, required=True, key="part", bind="query-params", label_visibility="collapsed"
     )
