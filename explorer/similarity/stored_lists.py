@@ -5,7 +5,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +62,7 @@ class StoredLists:
         self._check_room()
         former, self._lists = self._lists, self._folder / f"lists-{len(self._shards)}.ivfdata"
         lists = faiss.OnDiskInvertedLists(self._index.nlist, self._index.code_size, str(self._lists))
+        # Written a moment ago by this process: an index of anybody else is never read, faiss does not check it.
         shards = [faiss.read_index(str(path), faiss.IO_FLAG_MMAP) for path in self._shards]
         sources = faiss.InvertedListsPtrVector()
         for shard in shards:
@@ -115,13 +116,6 @@ def write_index(index: "faiss.Index", path: Path) -> None:
         ready_faiss().write_index(index, str(path))
     except RuntimeError as error:
         raise OSError(f"{path} could not be written ({error})") from error
-
-
-def read_index(path: Path) -> "faiss.Index":
-    """An index as it was written, wherever its folder lies now; lists beside it stay on the disk."""
-    faiss = ready_faiss()
-    with _unprinted() if (path.parent / DATA).exists() else nullcontext():
-        return faiss.read_index(str(path), faiss.IO_FLAG_ONDISK_SAME_DIR)
 
 
 def array_on_disk(path: Path, shape: tuple[int, ...], dtype: type) -> np.ndarray:

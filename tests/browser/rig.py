@@ -107,9 +107,17 @@ STILL = """
 """
 
 
+AT_ONCE = "*, *::before, *::after { transition: none !important; animation-duration: 0s !important }"
+AS_FRESH = "[data-stale=true] { opacity: 1 !important }"
+
+
 def wait_until_still(page) -> None:
-    """Wait until the page's script has ended and nothing fades for 0.7 s: half transparent, it has no contrast."""
+    """Wait until the page's script has ended and nothing moves for 0.7 s, and let nothing fade from then on.
+
+    While it is half transparent nothing has contrast, and a script may start anew while the page is examined.
+    """
     wait_until_drawn(page)
+    page.add_style_tag(content=AT_ONCE + AS_FRESH)
     page.wait_for_function(STILL, polling=50)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from indexes import read_index
 
 from explorer.errors import StudyMismatch
 from explorer.pipeline import blocks, densities, neighbors
@@ -16,7 +17,7 @@ from explorer.pipeline.densities import density_columns, density_facts
 from explorer.pipeline.probe import probe
 from explorer.records import Unseen
 from explorer.similarity import find_stored_neighbors, fitted_rows
-from explorer.similarity.stored_lists import DATA, read_index
+from explorer.similarity.stored_lists import DATA
 from explorer.study.study import KINDS, Study
 
 

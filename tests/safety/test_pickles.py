@@ -125,10 +125,28 @@ def nodes():
 
 
 def test_the_stored_index_is_never_read_back(nodes):
-    """Faiss reads an index without checks of its own: a replaced one could do harm, so nothing asks it to."""
-    for path, node in nodes:
-        name = getattr(node, "attr", getattr(node, "id", ""))
-        assert name not in ("read_index", "deserialize_index", "read_pickle"), path
+    """Faiss reads an index without checks of its own: a replaced one could do harm, so nothing asks it to.
+
+    Lists beyond memory are merged from parts that the same search has written to a folder of its own, and only there.
+    """
+    named = [
+        (path.relative_to(REPOSITORY).as_posix(), name)
+        for path, node in nodes
+        for name in [getattr(node, "attr", getattr(node, "id", ""))]
+        if name in ("read_index", "deserialize_index", "read_pickle")
+    ]
+    assert named == [("explorer/similarity/stored_lists.py", "read_index")]
+
+
+def test_lists_of_a_study_are_no_parts_to_merge(tmp_path):
+    """A search beyond memory takes what it wrote itself; others of that name are written over."""
+    from explorer.similarity import find_stored_neighbors
+
+    units = np.eye(64, dtype=np.float32)
+    for number in range(8):
+        (tmp_path / f"shard-{number}.faiss").write_bytes(b"nothing that faiss could read")
+    facts = find_stored_neighbors(lambda rows: units[rows], 64, 64, 4, most=0, folder=tmp_path, held=1)[1]
+    assert facts["index"] == "ivf-sq8-on-disk"
 
 
 def test_nothing_in_the_explorer_can_unpickle(nodes):

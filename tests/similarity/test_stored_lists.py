@@ -6,9 +6,10 @@ import shutil
 import faiss
 import numpy as np
 import pytest
+from indexes import read_index
 
 from explorer.similarity.neighbors import find_neighbors, find_stored_neighbors, unit_rows
-from explorer.similarity.stored_lists import DATA, array_on_disk, read_index, write_index
+from explorer.similarity.stored_lists import DATA, array_on_disk, write_index
 
 N, WIDTH, K = 2500, 16, 12
 SHARD = 300 * (WIDTH + 8)
@@ -119,10 +120,9 @@ def test_no_path_of_this_machine_gets_into_the_files(units, kept, tmp_path):
         assert str(tmp_path).encode() not in (kept / name).read_bytes()
 
 
-def test_nothing_is_printed(units, kept, capfd):
+def test_nothing_is_printed(units, tmp_path, capfd):
     """FAISS would tell the standard output, on which a caller may expect one JSON document, what it resizes."""
-    read_index(kept / "index.faiss")
-    search(units, folder=kept, held=SHARD)
+    search(units, folder=tmp_path, held=SHARD)
     assert capfd.readouterr().out == ""
 
 
