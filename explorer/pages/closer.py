@@ -13,7 +13,7 @@ from explorer.pages.tiles import given_text, given_word, show_figure
 from explorer.records import Neighbors
 from explorer.study.exact import CANDIDATES
 from explorer.study.study import Study
-from explorer.views.gallery import Tile, picture_address, thumbnail
+from explorer.views.gallery import Tile, picture_address
 from explorer.views.overlays import overlay_row, pixel_slopes, slope_overlay, slope_scale, slopes_in_words
 from explorer.views.shares import share_bars
 
@@ -147,7 +147,7 @@ def _overlaid(study: Study, row: int, slopes: np.ndarray, scale: float) -> tuple
     """Address, caption and description of one picture."""
     name = _name(study, row)
     words = f"Slope of the similarity at the pixels of {name}: {slopes_in_words(slopes, scale)}."
-    return picture_address(slope_overlay(thumbnail(study, row), slopes, scale)), name, words
+    return picture_address(slope_overlay(study.thumbnail(row), slopes, scale)), name, words
 
 
 def _shares_in_words(names: Sequence[str], shares: np.ndarray) -> str:

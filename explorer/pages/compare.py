@@ -21,7 +21,7 @@ from explorer.pages.tiles import (
 from explorer.records import Neighbors
 from explorer.study.agreement import QUERIES, neighbor_overlap, rank_correlation, similarity_agreement
 from explorer.study.study import Study
-from explorer.views.gallery import Tile, large_picture, picture_address, thumbnail
+from explorer.views.gallery import Tile, large_picture, picture_address
 from explorer.views.overlaid import against, overlaid_histograms, shared_bars
 from explorer.views.planes import POINTS
 from explorer.views.reading import columns_of_kind, read_value
@@ -156,7 +156,7 @@ def _show_sample(study: Study, row: int, other: Other) -> None:
             parts += [f"predicted **{plain(answer)}** in {plain(name)}"] if answer else []
     picture, words = st.columns([1, 9], vertical_alignment="center")
     with picture:
-        st.html(large_picture(picture_address(thumbnail(study, row)), f"Sample {row}, {given_word(study)} {given}"))
+        st.html(large_picture(picture_address(study.thumbnail(row)), f"Sample {row}, {given_word(study)} {given}"))
     words.markdown(" · ".join(parts) or "Neither label nor prediction is known.")
 
 

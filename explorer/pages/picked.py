@@ -8,7 +8,7 @@ import streamlit as st
 from explorer.pages.tiles import answer_text, given_text, given_word, neighbor_tiles, show_gallery
 from explorer.study.saved import Pick
 from explorer.study.study import Study
-from explorer.views.gallery import large_picture, picture_address, thumbnail
+from explorer.views.gallery import large_picture, picture_address
 
 NEIGHBORS = 6
 """Beside a picked sample on a slide."""
@@ -52,7 +52,7 @@ def show_picked_large(study: Study, picks: list[Pick]) -> None:
 
 
 def _picture(study: Study, row: int) -> str:
-    return picture_address(thumbnail(study, row))
+    return picture_address(study.thumbnail(row))
 
 
 def _words(study: Study, row: int) -> str:

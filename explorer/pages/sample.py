@@ -20,7 +20,7 @@ from explorer.pages.tiles import (
 from explorer.records import Neighbors
 from explorer.study.study import Study
 from explorer.views.charts import bars, similarity_histogram
-from explorer.views.gallery import large_picture, picture_address, thumbnail
+from explorer.views.gallery import large_picture, picture_address
 from explorer.views.reading import write_value
 
 CHOICES = (5, 10, 24, 50)
@@ -138,7 +138,7 @@ def _show_sample(study: Study, row: int) -> None:
     given, answer = given_text(study, row), answer_text(study, row)
     picture, words = st.columns([1, 4])
     with picture:
-        st.html(large_picture(picture_address(thumbnail(study, row)), f"Sample {row}, {given_word(study)} {given}"))
+        st.html(large_picture(picture_address(study.thumbnail(row)), f"Sample {row}, {given_word(study)} {given}"))
     with words:
         parts = [f"{given_word(study).capitalize()} **{plain(given)}**"] if given else []
         parts += [f"predicted **{plain(answer)}**"] if answer else []

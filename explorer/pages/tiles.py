@@ -12,7 +12,7 @@ from explorer.pages.numbers import show_number
 from explorer.pages.state import is_presented, select_sample, selection
 from explorer.records import Neighbors
 from explorer.study.study import Study
-from explorer.views.gallery import STYLE, Tile, gallery, picture_address, thumbnail
+from explorer.views.gallery import STYLE, Tile, gallery, picture_address
 from explorer.views.reading import write_value
 from explorer.views.theme import figure_config
 
@@ -119,7 +119,7 @@ def sample_tile(study: Study, row: int, first_line: str, *, mark: str = "") -> T
     if answer:
         lines.append(f"predicted {answer}")
     words = f"Sample {row}: {', '.join(lines)}" + (f"; {OTHER_LABEL}" if mark else "")
-    return Tile(row, picture_address(thumbnail(study, row)), tuple(lines), mark, words)
+    return Tile(row, picture_address(study.thumbnail(row)), tuple(lines), mark, words)
 
 
 def neighbor_tiles(study: Study, row: int, neighbors: Neighbors, symbol: str = "kᶜ") -> list[Tile]:

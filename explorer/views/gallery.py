@@ -4,9 +4,7 @@ import base64
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from html import escape
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -15,8 +13,6 @@ from explorer.errors import ShapeError
 from explorer.study.study import Study
 from explorer.views.theme import FONT, SELECTED
 
-SHEETS_KEPT = 64
-"""Unpacked sheets of pictures in memory, 3 MiB each: those of eighty thousand small pictures."""
 LEAST_SIDE = 112
 """Small pictures are enlarged to about so many pixels, each pixel a square, so that they stay sharp."""
 
@@ -59,31 +55,9 @@ def picture_address(pixels: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(target.getvalue()).decode("ascii")
 
 
-def thumbnail(study: Study, row: int) -> np.ndarray:
-    """The small picture of one sample, as Study.thumbnail, but quick for the dozens that a page shows.
-
-    Returns:
-        [h, w, 3] uint8, read-only.
-
-    Cost: unpacks a sheet of pictures (tens of milliseconds) unless it is among the last SHEETS_KEPT.
-    """
-    sheets = study.sheets
-    number, place = divmod(int(row), sheets["per_sheet"])
-    down, across = divmod(place, sheets["columns"])
-    top, left = down * sheets["height"], across * sheets["width"]
-    return _sheet(study.sheet(number), study.version)[top : top + sheets["height"], left : left + sheets["width"]]
-
-
-@lru_cache(maxsize=SHEETS_KEPT)
-def _sheet(path: Path, version: str) -> np.ndarray:
-    # The version is part of the key: a study that was built anew has other pictures at the same path.
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
-
-
 def pictures(study: Study, rows: Iterable[int]) -> list[str | None]:
     """Picture addresses of samples; None for row −1."""
-    return [picture_address(thumbnail(study, row)) if row >= 0 else None for row in rows]
+    return [picture_address(study.thumbnail(row)) if row >= 0 else None for row in rows]
 
 
 def gallery(tiles: Sequence[Tile], *, label: str, chosen: int | None = None) -> str:

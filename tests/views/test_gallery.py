@@ -14,7 +14,7 @@ from synthetic import synthetic_study
 
 from explorer.errors import ShapeError
 from explorer.study.study import Study
-from explorer.views.gallery import LEAST_SIDE, Tile, gallery, large_picture, picture_address, pictures, thumbnail
+from explorer.views.gallery import LEAST_SIDE, Tile, gallery, large_picture, picture_address, pictures
 
 RANDOM = np.random.default_rng(2)
 
@@ -96,18 +96,27 @@ def test_pictures_are_those_of_the_samples(tmp_path):
         np.testing.assert_array_equal(decoded(address)[::factor, ::factor], study.thumbnail(row))
 
 
-def test_a_thumbnail_is_the_studys_own(tmp_path):
-    """The quick way and the plain way to a picture agree, also on the last row of several sheets' worth."""
+def cut_out(study, row):
+    """The picture of a sample, cut from its sheet by Pillow."""
+    sheets = study.sheets
+    number, place = divmod(row, sheets["per_sheet"])
+    left, top = place % sheets["columns"] * sheets["width"], place // sheets["columns"] * sheets["height"]
+    with Image.open(study.sheet(number)) as sheet:
+        return np.asarray(sheet.convert("RGB").crop((left, top, left + sheets["width"], top + sheets["height"])))
+
+
+def test_a_thumbnail_is_cut_from_its_sheet(tmp_path):
+    """The first, the last, and some between."""
     study = Study.open(synthetic_study(tmp_path / "study", n=60, classes=3))
     for row in (0, 1, 37, 59):
-        np.testing.assert_array_equal(thumbnail(study, row), study.thumbnail(row))
+        np.testing.assert_array_equal(study.thumbnail(row), cut_out(study, row))
 
 
 def test_a_study_built_anew_shows_its_new_pictures(tmp_path):
     """Pictures that are kept in memory belong to one version of a study, not to its folder."""
     folder = tmp_path / "study"
-    before = thumbnail(Study.open(synthetic_study(folder, n=60, classes=3, seed=1)), 5).copy()
+    before = Study.open(synthetic_study(folder, n=60, classes=3, seed=1)).thumbnail(5).copy()
     shutil.rmtree(folder)
     study = Study.open(synthetic_study(folder, n=60, classes=3, seed=2))
-    np.testing.assert_array_equal(thumbnail(study, 5), study.thumbnail(5))
+    np.testing.assert_array_equal(study.thumbnail(5), cut_out(study, 5))
     assert not np.array_equal(before, study.thumbnail(5))

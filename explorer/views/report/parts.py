@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from explorer.study.study import Study
-from explorer.views.gallery import thumbnail
 from explorer.views.reading import write_rows
 from explorer.views.report.markup import Markup, element
 from explorer.views.report.pictures import address_of, has_pictures
@@ -36,7 +35,7 @@ class Pictures:
             self.left_out += 1
             return None
         is_exact = self._spent < ROOM / 2
-        address = address_of(thumbnail(self.study, row), is_exact)
+        address = address_of(self.study.thumbnail(row), is_exact)
         self._spent += len(address)
         self.lossy += not is_exact
         return element("img", src=address, alt=description, class_=f"sample {kind}".strip(), data_row=row)

@@ -10,7 +10,6 @@ from PIL import Image
 
 from explorer.study.pictures import unpacked
 from explorer.study.study import Study
-from explorer.views.gallery import thumbnail
 
 LEAST_SIDE = 4
 """Pictures of fewer pixels show nothing: the study has none."""
@@ -46,7 +45,7 @@ def has_pictures(study: Study) -> bool:
 
 def picture_of(study: Study, row: int) -> str:
     """The small picture of one sample as a data address, every pixel kept."""
-    return address_of(thumbnail(study, row))
+    return address_of(study.thumbnail(row))
 
 
 def address_of(pixels: np.ndarray, exact: bool = True) -> str:
