@@ -3,8 +3,9 @@
     python benchmarks/screen.py              5,000 and 100,000 points
     python benchmarks/screen.py --million    1,000,000 as well (needs 4 GB of disk and memory)
     python benchmarks/screen.py --triage     the labels alone
+    python benchmarks/screen.py --study DIR  the map of a study of your own
 
-The studies are synthetic. `painted` counts from the moment the browser asks the server to run the page's script until
+All but yours are synthetic. `painted` counts from the moment the browser asks the server to run the page's script until
 the frame with all points has been drawn; `click` from the pointer's release until the neighbors stand in the panel,
 whose pictures may still be on their way; `lasso` from the release of a line around the middle of the map until the
 frame that shows the others dimmed, with the count;
@@ -15,6 +16,7 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -80,9 +82,8 @@ WATCH_KEYS = """
 """
 
 
-def measure(n: int, folder: Path) -> dict[str, float]:
-    """Seconds to the painted map and milliseconds to the neighbors, for a study of n samples."""
-    study = synthetic_study(folder / f"points-{n}", n)
+def measure(study: Path, folder: Path) -> dict[str, float]:
+    """Seconds to the painted map and milliseconds to the neighbors; the app works in a folder."""
     with running_app(folder, study) as address, running_browser() as browser:
         loads = [load(browser, address) for _ in range(LOADS)]
         page = open_page(browser, address)[0]
@@ -90,7 +91,7 @@ def measure(n: int, folder: Path) -> dict[str, float]:
         lassos = enclose_middle(page)
     painted, navigated = zip(*loads, strict=True)
     return {
-        "points": n,
+        "points": Study.open(study).n,
         "painted_s": np.median(painted),
         "from_navigation_s": np.median(navigated),
         "click_ms": np.median(clicks),
@@ -189,20 +190,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--million", action="store_true", help="also a study of a million samples")
     parser.add_argument("--triage", action="store_true", help="the labels alone")
+    parser.add_argument("--study", type=Path, help="a finished study, in place of synthetic ones")
     asked = parser.parse_args()
+    if asked.study:
+        with tempfile.TemporaryDirectory() as folder:
+            return int(tell_map([measure(asked.study.resolve(), Path(folder))]))
     sizes = [5_000, 100_000] + ([1_000_000] if asked.million else [])
-    missed = not asked.triage and measure_map(sizes)
+    missed = not asked.triage and tell_map(measure_synthetic(n) for n in sizes)
     return int(measure_triage(sizes) or missed)
 
 
-def measure_map(sizes: list[int]) -> bool:
-    """Print a table; whether a floor is missed."""
+def measure_synthetic(n: int) -> dict[str, float]:
+    """As measure, for a made-up study of n samples."""
+    with tempfile.TemporaryDirectory() as folder:
+        return measure(synthetic_study(Path(folder) / f"points-{n}", n), Path(folder))
+
+
+def tell_map(measured: Iterable[dict[str, float]]) -> bool:
+    """Print a table, each line as soon as it is there; whether a floor is missed."""
     heads = ("points", "painted s", "from navigation s", "click ms", "slowest ms", "lasso ms")
     print(f"{heads[0]:>9}  " + "  ".join(heads[1:]))
     missed = []
-    for n in sizes:
-        with tempfile.TemporaryDirectory() as folder:
-            found = measure(n, Path(folder))
+    for found in measured:
+        n = found["points"]
         print(
             f"{n:>9,}  {found['painted_s']:>9.2f}  {found['from_navigation_s']:>17.2f}  {found['click_ms']:>8.0f}  "
             f"{found['slowest_click_ms']:>10.0f}  {found['lasso_ms']:>8.0f}   ({found['clicks']} clicks)"
