@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from explorer.errors import SettingsError
-from explorer.features.network import chosen_device
 from explorer.records import Settings
 
 Say = Callable[[str], None]
 """Is told in a sentence what whoever waits should know."""
 ShardWork = Callable[[Any, Say], Any]
-"""What is done to one shard, perhaps in another process: it, the shards and the results must be able to travel."""
+"""What is done to one shard, perhaps in another process: it, the shards and the results must be able to travel. An
+attribute gpus says how many it needs, none where there is no such attribute."""
 Engine = Callable[[ShardWork, Iterable[Any], Say], Iterator[Any]]
 """The results of some shards, in their order, whoever ran them: sums over shards come out the same. Close the iterator
 when it is left before its end."""
@@ -53,5 +53,5 @@ def opened_engine(settings: Settings, address: str | None = None) -> Iterator[En
         return
     from explorer.pipeline.ray_engine import ray_engine
 
-    with ray_engine(address, gpus=int(chosen_device(settings.device).type == "cuda")) as run:
+    with ray_engine(address) as run:
         yield run

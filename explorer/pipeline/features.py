@@ -37,6 +37,11 @@ class ShardMeasuring:
     projection: Projection
     settings: Settings
 
+    @property
+    def gpus(self) -> int:
+        """How many each worker needs."""
+        return int(self.settings.device == "cuda")
+
     @cached_property
     def measurer(self) -> Measurer:
         """Ready when it is first needed, in the process that needs it."""

@@ -52,27 +52,29 @@ def check_ray(address: str | None) -> None:
 
 
 @contextmanager
-def ray_engine(address: str | None = None, gpus: int = 0) -> Iterator[Engine]:
-    """Shards as Ray tasks of one core each, while the block runs; Ray is connected when the first shards come.
+def ray_engine(address: str | None = None) -> Iterator[Engine]:
+    """Shards as Ray tasks of one core each, and of the GPUs that the work needs, while the block runs.
+
+    Ray is connected when the first shards come.
 
     Args:
         address: `auto` for the cluster that runs on this machine, HOST:PORT of one that this machine is part of; None
             starts one here, on all cores, which only this build has the token for. Where the calling program has
             connected Ray itself, that connection is used and kept.
-        gpus: that each shard asks for.
     """
     with ExitStack() as connection:
 
         def run(work: ShardWork, shards: Iterable[Any], say: Say) -> Iterator[Any]:
             connection.enter_context(_connected(address))
-            yield from _run(work, shards, say, gpus)
+            yield from _run(work, shards, say)
 
         yield run
 
 
-def _run(work: ShardWork, shards: Iterable[Any], say: Say, gpus: int) -> Iterator[Any]:
+def _run(work: ShardWork, shards: Iterable[Any], say: Say) -> Iterator[Any]:
     import ray
 
+    gpus = getattr(work, "gpus", 0)
     kept = [_sent(work)]  # in a list, so that Ray leaves it to the worker to fetch what it does not have yet
     # Where this process finds modules that are not installed: the explorer itself, and the user's own.
     places = os.pathsep.join(os.path.abspath(place) for place in sys.path if not _is_installed(place))
@@ -194,7 +196,7 @@ def _connected(address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    with _environment(QUIET if address else QUIET | {"RAY_AUTH_TOKEN": _token()}):
+    with _environment(QUIET if address else QUIET | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _token()}):
         _connect(address)
         try:
             yield

@@ -13,10 +13,11 @@ Tensors in, tensors out; float64 in, float64 out; no disk, no screen. The order 
     suspicion   unit features and labels -> which labels to doubt
     planted     doubts -> where in the list errors that nobody has made would come up
     distinct    unit features -> samples that share a row
+    memory      how much of it this process may take
     search      distinct unit features -> the most similar ones, exactly
     approximate the same by an index, for more samples than can all be compared
     stored_lists what of that index does not fit into memory
-    neighbors   unit features -> Neighbors (these five: numpy and FAISS, no torch)
+    neighbors   unit features -> Neighbors (these six: numpy and FAISS, no torch)
     duplicates  Neighbors -> near duplicates, groups whose labels conflict, isolated samples (no torch)
     agreement   Neighbors and labels -> how far neighbors agree
     memberships Neighbors -> how near each pair is, as UMAP says it

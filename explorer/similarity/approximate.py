@@ -28,7 +28,8 @@ _TEN = 10
 _LISTS_OVER_ROOT = 3
 _TRAINED_ON = 40  # samples a list
 _ROUNDS = 10  # of k-means
-_MOST_PROBED = 8  # at most one list of so many is looked into
+_MOST_PROBED = 8  # at most one list of so many is looked into,
+_FEW = 64  # or so many lists in any case
 _ASKED = 4096  # samples at a time: the more, the fewer times the places of features are gone through
 _GATHERED_VALUES = 2**25  # candidates' features that are read at a time, at most: 128 MiB
 
@@ -102,7 +103,7 @@ class ListIndex:
         asked = self._rows(drawn)
         tenth = self._tenth_best(drawn, asked)
         chosen_on = np.arange(len(drawn)) % 2 == 0
-        probes, most = 1, max(1, self.facts["lists"] // _MOST_PROBED)
+        probes, most = 1, max(min(self.facts["lists"], _FEW), self.facts["lists"] // _MOST_PROBED)
         while True:
             hits = self._hits(drawn, asked, tenth, count, probes)
             if hits[chosen_on].mean() >= _CHOSEN_RECALL or probes == most:
@@ -169,20 +170,26 @@ class ListIndex:
         return similarities(asked, self._rows(near[missing:]), places.reshape(candidates.shape) - missing)
 
     def _tenth_best(self, drawn: np.ndarray, asked: np.ndarray) -> np.ndarray:
-        """[q] similarity of the tenth most similar group that is not the query's own, from a comparison with all."""
+        """[q] similarity of the tenth most similar group that is not the query's own, from a comparison with all.
+
+        Of the last one where there are fewer.
+        """
         faiss = ready_faiss()
         best = np.full((len(asked), _TEN), -np.inf, dtype=np.float32)
         for part in blocks(len(self.groups), asked.shape[1]):
             found, near = faiss.knn(asked, self._rows(part), min(_TEN + 1, len(part)), metric=0)
             found[part[near] == drawn[:, None]] = -np.inf
             best = -np.sort(-np.concatenate([best, found], axis=1), axis=1)[:, :_TEN]
-        return best[:, -1]
+        return best[:, self._count_asked() - 1]
 
     def _hits(self, drawn: np.ndarray, asked: np.ndarray, tenth: np.ndarray, count: int, probes: int) -> np.ndarray:
         """[q] share of ten that are as similar as the tenth best; by similarity, so that equals count alike."""
         candidates, values = self._candidates(asked, count, probes)
-        as_near = (values >= tenth[:, None] - 1e-6) & (candidates != drawn[:, None])
-        return np.minimum(as_near.sum(axis=1), _TEN) / _TEN
+        as_near = (values >= tenth[:, None] - 1e-6) & (candidates != drawn[:, None]) & (candidates >= 0)
+        return np.minimum(as_near.sum(axis=1), self._count_asked()) / self._count_asked()
+
+    def _count_asked(self) -> int:
+        return max(1, min(_TEN, len(self.groups) - 1))
 
 
 def _drawn(count: int, size: int, seed: int) -> np.ndarray:

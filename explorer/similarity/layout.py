@@ -40,7 +40,7 @@ def lay_out(
             up shows larger structures.
         epochs: rounds of improvement, in proportion to the time.
         fitted: rising rows of the samples that the map is fitted to, see fitted_rows; the others are placed among them,
-            see place_others. None fits all.
+            see place_others. None fits all, and so do rows of which no two are neighbors.
 
     Returns:
         [n, 2] float32; nan for samples without neighbors.
@@ -63,19 +63,28 @@ def lay_out(
             "Pass the neighbors of all samples."
         )
     everyone = _with_neighbors(neighbors)
-    rows = everyone if fitted is None else np.intersect1d(everyone, fitted)
     coordinates = np.full((len(neighbors.indices), 2), np.nan, dtype=np.float32)
-    if len(rows):
+    if len(everyone):
         generator = np.random.RandomState(seed)  # the kind that UMAP's functions expect
-        graph = fuzzy_graph(neighbors, rows, near - 1)
-        is_joined = np.diff(graph.indptr) > 0  # nothing would hold a sample whose neighbors are all left out
-        if fitted is not None and is_joined.any():
-            rows, graph = rows[is_joined], graph[is_joined][:, is_joined]
+        rows, graph = _joined(neighbors, everyone, fitted, near - 1)
         origin = _starting_points(start, rows, everyone, len(coordinates), generator)
         coordinates[rows] = _improved(graph, origin, epochs, generator)
         others = np.setdiff1d(everyone, rows, assume_unique=True)
         place_others(coordinates, others, neighbors, near - 1, epochs // _EPOCHS_OVER_PLACING, generator, start)
     return coordinates
+
+
+def _joined(
+    neighbors: Neighbors, everyone: np.ndarray, fitted: np.ndarray | None, near: int
+) -> tuple[np.ndarray, csr_array]:
+    """The samples to fit and their graph: those of fitted with a neighbor among them, for nothing would hold others."""
+    if fitted is not None:
+        rows = np.intersect1d(everyone, fitted)
+        graph = fuzzy_graph(neighbors, rows, near)
+        is_joined = np.diff(graph.indptr) > 0
+        if is_joined.any():
+            return rows[is_joined], graph[is_joined][:, is_joined]
+    return everyone, fuzzy_graph(neighbors, everyone, near)
 
 
 def fitted_rows(neighbors: Neighbors, seed: int, *, most: int = FITTED) -> np.ndarray | None:

@@ -1,6 +1,5 @@
 """The most similar samples of each sample, exact or, for very many, by an index. numpy and FAISS only, no torch."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,6 +12,7 @@ from explorer.errors import ShapeError
 from explorer.records import Neighbors
 from explorer.similarity.approximate import ListIndex
 from explorer.similarity.distinct import Groups, Read, blocks, float_rows, usable_rows
+from explorer.similarity.memory import available_memory
 from explorer.similarity.search import chunk_rows, exact_best, flat_index
 from explorer.similarity.stored_lists import array_on_disk, can_store_lists
 
@@ -97,7 +97,7 @@ def find_stored_neighbors(
 ) -> tuple[Neighbors, dict[str, Any]]:
     """As find_neighbors, for features that are read from where they are stored; approximate beyond a bound.
 
-    Exact as long as all pairs can be compared and one copy of the features fits. Beyond, candidates come from a FAISS
+    Exact as long as all pairs can be compared and one copy of what differs fits. Beyond, candidates come from a FAISS
     index that is built from blocks, and are ranked by the stored features; how many of the ten nearest are found is
     measured on samples that played no part in choosing how far to look.
 
@@ -117,8 +117,8 @@ def find_stored_neighbors(
             more; None keeps all in memory.
         advance: is told how many samples are answered.
         keep: is given a FAISS index by inner product of all usable samples under their row numbers, to write it into
-            folder, where lists beyond memory already lie (see stored_lists.DATA); None makes none. A flat one is read
-            in anew.
+            folder, where lists beyond memory already lie (see stored_lists.DATA); None makes none. It is flat after an
+            exact search, and read in anew, unless equal samples are too many for memory: they are kept in lists.
         estimate: what to rank by in place of the inner product; the WIDER k best by inner product are ranked anew.
 
     Returns:
@@ -139,34 +139,25 @@ def find_stored_neighbors(
     wide = k if estimate is None else max(k, min(WIDER * k, count - 1))
     memory = min(EXACT_BYTES, available_memory() // 2) if memory is None else memory
     held = available_memory() // 4 if held is None else held
-    if len(groups) < 2 or (len(groups) <= most and 4 * len(groups.members) * width <= memory):
-        pool = _read_pool(read, groups, width)
-        found = _handed_out(_compared(pool, groups, wide), groups, count, k, advance, estimate)
-        if keep is not None:
-            del pool
-            keep(flat_index(read, np.sort(groups.members), width))
-        return found, {"index": "flat", "distinct": len(groups), "recall_at_10": 1.0}
+    is_exact = len(groups) < 2 or (len(groups) <= most and 4 * len(groups) * width <= memory)
     is_on_disk = folder is not None and can_store_lists()
     with TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) if is_on_disk else nullcontext() as place:
         place = Path(place) if is_on_disk else None
-        index = ListIndex.of(read, groups, width, seed, folder=place, held=held)
-        index.tune(wide + 1, seed)
-        nobody = _nobody(count, k, place, held)
-        found = _handed_out(index.answers(wide + 1), groups, count, k, advance, estimate, nobody)
+        index, facts = None, {"index": "flat", "recall_at_10": 1.0}
+        if is_exact:
+            answers = _compared(_read_pool(read, groups, width), groups, wide)
+        else:
+            index = _tuned(ListIndex.of(read, groups, width, seed, folder=place, held=held), wide, seed)
+            answers, facts = index.answers(wide + 1), index.facts
+        found = _handed_out(answers, groups, count, k, advance, estimate, _nobody(count, k, place, held))
         if keep is not None:
-            keep(index.complete(folder))
-    return found, {"distinct": len(groups), **index.facts}
-
-
-def available_memory() -> int:
-    """Bytes that this machine can still give: what Linux says, elsewhere half of all there is."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            lines = dict(line.split(":", 1) for line in file)
-        return 1024 * int(lines["MemAvailable"].split()[0])
-    except (OSError, KeyError):
-        known = hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2 if known else 2 * EXACT_BYTES
+            del answers  # with the copy of the features
+            if is_exact and 4 * len(groups.members) * width <= memory:
+                keep(flat_index(read, np.sort(groups.members), width))
+            else:
+                index = index or _tuned(ListIndex.of(read, groups, width, seed, folder=place, held=held), wide, seed)
+                keep(index.complete(folder))
+    return found, {"distinct": len(groups), **facts}
 
 
 def unit_rows(values: np.ndarray) -> np.ndarray:
@@ -188,6 +179,11 @@ def unit_rows(values: np.ndarray) -> np.ndarray:
     values = values / np.where(largest > 0, largest, 1.0)
     length = np.linalg.norm(values, axis=1, keepdims=True)
     return (values / np.where(length > 0, length, 1.0)).astype(np.float32)
+
+
+def _tuned(index: ListIndex, wide: int, seed: int) -> ListIndex:
+    index.tune(wide + 1, seed)
+    return index
 
 
 def _compared(pool: np.ndarray, groups: Groups, k: int) -> Answers:

@@ -60,7 +60,7 @@ class StoredLists:
         faiss = ready_faiss()
         self.spill(least=1)
         self._check_room()
-        former, self._lists = self._lists, self._folder / f"lists-{len(self._shards)}.ivfdata"
+        self._lists = self._folder / f"lists-{len(self._shards)}.ivfdata"
         lists = faiss.OnDiskInvertedLists(self._index.nlist, self._index.code_size, str(self._lists))
         # Written a moment ago by this process: an index of anybody else is never read, faiss does not check it.
         shards = [faiss.read_index(str(path), faiss.IO_FLAG_MMAP) for path in self._shards]
@@ -71,12 +71,11 @@ class StoredLists:
             self._index.ntotal = lists.merge_from_multiple(sources.data(), sources.size())
         self._index.replace_invlists(lists, True)
         lists.this.disown()
-        if former is not None:
-            former.unlink()
 
     def add_more(self) -> None:
-        """Let the index take further samples, to be merged with all others."""
+        """Let the index take further samples, to be merged with all others, of which the shards are left."""
         self._empty()
+        self._lists.unlink()
 
     def publish(self, folder: Path) -> None:
         """Give the merged lists their final name in a folder, under which the index written beside it finds them."""
@@ -127,13 +126,22 @@ def array_on_disk(path: Path, shape: tuple[int, ...], dtype: type) -> np.ndarray
     needed, free = int(np.prod(shape)) * np.dtype(dtype).itemsize, shutil.disk_usage(path.parent).free
     if needed > free:
         raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {needed} bytes of results, {free} free")
-    return np.memmap(path, dtype=dtype, mode="w+", shape=shape)
+    with path.open("wb") as file:  # a mapped file that finds no room when it is filled would end the process
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, max(1, needed))
+        else:
+            file.truncate(needed)
+    return np.memmap(path, dtype=dtype, mode="r+", shape=shape)
 
 
 @contextmanager
 def _unprinted() -> Iterator[None]:
     """Without what FAISS prints, in C, whether it is asked to or not: the standard output belongs to the caller."""
-    library, own = ctypes.CDLL(None), os.dup(1)
+    try:
+        library, own = ctypes.CDLL(None), os.dup(1)
+    except OSError:  # there is no standard output
+        yield
+        return
     nowhere = os.open(os.devnull, os.O_WRONLY)
     library.fflush(None)
     os.dup2(nowhere, 1)

@@ -81,6 +81,8 @@ class StudyWriter:
         if part.is_file():
             return {made: describe(part)}
         paths = [path for path in sorted(part.rglob("*")) if path.is_file() and path != part / KEY_FILE]
+        # What a worker that was written off is still writing is no part of the result.
+        paths = [path for path in paths if not any(one.endswith(PART) for one in path.relative_to(part).parts)]
         names = [f"{made}/{path.relative_to(part).as_posix()}" for path in paths]
         return {name.removesuffix(".npy"): describe(path) for name, path in zip(names, paths, strict=True)}
 

@@ -23,6 +23,7 @@ from explorer.errors import EngineError, SettingsError, SubjectError
 from explorer.pipeline import ray_engine
 from explorer.pipeline.build import build
 from explorer.pipeline.engines import check_engine
+from explorer.pipeline.features import ShardMeasuring
 from explorer.records import Settings
 
 # A Ray of a test listens to whoever has its token. Ray looks for these when it is imported.
@@ -194,11 +195,15 @@ def test_waiting_for_what_the_cluster_does_not_have_is_told(workers, monkeypatch
     def say(note):
         raise EngineError(note)
 
+    def work(shard, say):
+        return shard
+
+    work.gpus = ShardMeasuring(tiny.subject(), None, replace(SETTINGS, device="cuda")).gpus
     with (
-        ray_engine.ray_engine(gpus=1) as run,
+        ray_engine.ray_engine() as run,
         pytest.raises(EngineError, match="1 wait for one CPU and one GPU each, Ray has 2 CPUs .* and 0 GPUs"),
     ):
-        list(run(lambda shard, say: shard, [0], say))
+        list(run(work, [0], say))
 
 
 def test_results_come_in_the_order_of_the_shards(workers, monkeypatch):

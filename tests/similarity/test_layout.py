@@ -154,6 +154,12 @@ def partly_fitted(large_crowd):
     return lay_out(neighbors, 2, start=start, fitted=fitted), fitted
 
 
+def test_fitted_rows_of_which_no_two_are_neighbors_fit_all():
+    """The map is then that of all samples."""
+    near = Neighbors(np.array([[1, 2], [0, 2], [0, 1], [0, 1], [1, 2]]), np.full((5, 2), 0.5, dtype=np.float32))
+    assert np.array_equal(lay_out(near, 0, fitted=np.array([3, 4])), lay_out(near, 0))
+
+
 def test_every_fourth_is_fitted_beyond_the_bound_and_all_up_to_it(large_crowd):
     """Seeded, rising, none without neighbors; so many as the bound says when that is more."""
     neighbors, _ = large_crowd

@@ -1,6 +1,7 @@
 """Laws of lists beyond memory: the answers of lists in memory, and files that can be carried elsewhere."""
 
 import errno
+import os
 import shutil
 
 import faiss
@@ -9,7 +10,7 @@ import pytest
 from indexes import read_index
 
 from explorer.similarity.neighbors import find_neighbors, find_stored_neighbors, unit_rows
-from explorer.similarity.stored_lists import DATA, array_on_disk, write_index
+from explorer.similarity.stored_lists import DATA, StoredLists, array_on_disk, write_index
 
 N, WIDTH, K = 2500, 16, 12
 SHARD = 300 * (WIDTH + 8)
@@ -124,6 +125,38 @@ def test_nothing_is_printed(units, tmp_path, capfd):
     """FAISS would tell the standard output, on which a caller may expect one JSON document, what it resizes."""
     search(units, folder=tmp_path, held=SHARD)
     assert capfd.readouterr().out == ""
+
+
+def test_a_search_goes_on_without_a_standard_output(units, tmp_path):
+    """As under a supervisor that closes it."""
+    own = os.dup(1)
+    os.close(1)
+    try:
+        facts = search(units, folder=tmp_path, held=SHARD)[1]
+    finally:
+        os.dup2(own, 1)
+        os.close(own)
+    assert facts["index"] == "ivf-sq8-on-disk"
+
+
+def test_results_on_the_disk_have_their_room_before_they_are_written(tmp_path):
+    """Blocks and not holes: what is mapped and finds no room later ends the process with a signal."""
+    array = array_on_disk(tmp_path / "much", (1000, 200), np.float32)
+    assert 512 * (tmp_path / "much").stat().st_blocks >= array.nbytes
+    assert not array.any()
+
+
+def test_duplicates_make_no_third_copy(units, tmp_path, monkeypatch):
+    """When the lists are merged once more, with them, only the shards lie beside what is written."""
+    merge, lying = StoredLists.merge, []
+
+    def watched(stored):
+        lying.append(sorted(path.name for path in tmp_path.rglob("*") if path.name.startswith("lists-")))
+        merge(stored)
+
+    monkeypatch.setattr(StoredLists, "merge", watched)
+    search(units, folder=tmp_path, held=SHARD, keep=lambda index: None)
+    assert lying == [[], []]
 
 
 def test_a_full_disk_is_an_error_and_not_the_end_of_the_process(units, tmp_path, monkeypatch):

@@ -87,6 +87,18 @@ def test_what_follows_from_a_step_stays_when_the_step_comes_out_the_same(writer)
     Study.open(writer.folder).verify()
 
 
+def test_what_somebody_still_writes_is_no_part_of_a_step(writer):
+    """A worker that was given up may be at work under a name of its own while its step is committed."""
+    fill(writer, "features", np.arange(5))
+    unfinished = writer.folder / "features.part" / "0003-ab12.part"
+    unfinished.mkdir()
+    np.save(unfinished / "values.npy", np.arange(9))
+    writer.commit("features", RECORD, "features")
+    study = Study.open(writer.folder)
+    study.verify()
+    assert [name for name in study.manifest.entries("features")] == ["features/values"]
+
+
 def test_a_part_is_taken_up_only_under_the_same_key_and_only_when_asked(writer):
     (writer.part("layout", "old key") / "half").touch()
     assert (writer.part("layout", "old key", resume=True) / "half").exists()
