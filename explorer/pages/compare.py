@@ -96,7 +96,7 @@ def _show_numbers(study: Study, row: int, other: Other | None) -> None:
     k = min(compared(study, one) for one in rivals)
     with st.spinner("Comparing similarities …", show_time=True):
         lines = [_line_of_numbers(study, row, one, k) for one in rivals]
-    st.html(_table(("network and", f"shared of {k}", f"sample {row}", "order", f"sample {row}"), lines))
+    st.html(_table(("network and", f"shared of {k}", f"by sample {row}", "order", f"for sample {row}"), lines))
     st.caption(
         f"Shared: how many of the {k} nearest are the same, on average over all samples; by chance it would be "
         f"{k * k / max(study.n - 1, 1):.2g}. Order: rank correlation of a sample's similarities to others, near "
@@ -122,15 +122,14 @@ def _table(head: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
     """A table narrow enough for a phone; the first column is words, the others are numbers."""
 
     def cells(kind: str, texts: tuple[str, ...]) -> str:
-        border = "padding:4px 0 4px 12px;border-bottom:1px solid rgba(128,128,128,0.35)"
-        first = (
-            f'<{kind} style="{border};text-align:left;overflow-wrap:anywhere;min-width:5em">{escape(texts[0])}</{kind}>'
-        )
-        return first + "".join(f'<{kind} style="{border};text-align:right">{escape(one)}</{kind}>' for one in texts[1:])
+        border = "border-bottom:1px solid rgba(128,128,128,0.35)"
+        words, numbers = f"{border};padding:4px 0;text-align:left", f"{border};padding:4px 0 4px 12px;text-align:right"
+        first = f'<{kind} style="{words};overflow-wrap:anywhere;min-width:5em">{escape(texts[0])}</{kind}>'
+        return first + "".join(f'<{kind} style="{numbers}">{escape(one)}</{kind}>' for one in texts[1:])
 
     body = "".join(f"<tr>{cells('td', line)}</tr>" for line in lines)
     return (
-        '<table style="border-collapse:collapse;margin-left:-12px;font-size:0.95rem;font-variant-numeric:tabular-nums">'
+        '<table style="border-collapse:collapse;font-size:0.95rem;font-variant-numeric:tabular-nums">'
         f"<thead><tr>{cells('th', head)}</tr></thead><tbody>{body}</tbody></table>"
     )
 

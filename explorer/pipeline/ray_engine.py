@@ -196,7 +196,7 @@ def _connected(address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    with _environment(QUIET if address else QUIET | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _token()}):
+    with _environment(QUIET if address else QUIET | {"RAY_AUTH_MODE": None, "RAY_AUTH_TOKEN": _token()}):
         _connect(address)
         try:
             yield
@@ -214,9 +214,10 @@ def _token() -> str:
 
 
 @contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
+def _environment(values: dict[str, str | None]) -> Iterator[None]:
+    """As they were when the block is left, whoever changed them; None leaves a value to Ray."""
     before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+    os.environ.update({name: value for name, value in values.items() if value is not None})
     try:
         yield
     finally:
