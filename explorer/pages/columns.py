@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,10 @@ BINS = 36
 """Roughly how many bins a histogram has; between half and twice as many come out."""
 TAILS = (0.005, 0.995)
 """Where the even bins end: what lies beyond is counted in the outermost two, so that a few cannot squeeze the rest."""
+COMPUTED = 1e-6
+"""Numbers that differ by less than this share of the largest are the same one, computed in float32."""
+MOST_PLACES = 1000
+"""On a finer grid no bar is seen to have one place more than its neighbor."""
 LONG_TAIL = 25.0
 """So many times the median reaches the upper end of positive numbers that are better told by their orders."""
 MOST_CATEGORIES = 254
@@ -148,7 +153,8 @@ def number_scale(values: np.ndarray) -> Scale:
 
     Returns:
         At least one bin. Few different values have a bin each, with its edges halfway to the next; else the bins are
-        even between the quantiles TAILS, or even by order where the numbers span several.
+        even between the quantiles TAILS, or even by order where the numbers span several. No number lies where two
+        bins meet, so that a range that holds both its ends selects what its bars count.
 
     Cost: time O(n log n).
     """
@@ -162,10 +168,13 @@ def number_scale(values: np.ndarray) -> Scale:
     if not high > low:
         low, high = least, most
     is_logarithmic = bool(least > 0 and high > LONG_TAIL * middle)
-    inner = _round_orders(low, high) if is_logarithmic else _round_steps(low, high)
-    if (finite == np.round(finite)).all():  # whole numbers lie in the middle of their bins, not on an edge
-        inner = np.unique(np.floor(inner)) - 0.5
-    has_low, has_high = bool(least < inner[0]), bool(most > inner[-1])
+    start, unit = _grid(finite)
+    inner = _round_orders(low, high) if is_logarithmic else _round_steps(low, high, unit)
+    if unit:  # numbers on a grid lie in the middle of their bins, as many of its places in each
+        places = np.unique(np.floor((inner - start) / unit + 0.25))
+        inner = np.array([_between(start + (one - 0.9) * unit, start + (one - 0.1) * unit) for one in places])
+    inner = _apart(inner, finite)
+    has_low, has_high = not inner.size or bool(least < inner[0]), not inner.size or bool(most > inner[-1])
     edges = [*([_outward(least, -1)] if has_low else []), *inner, *([_outward(most, 1)] if has_high else [])]
     return Scale(tuple(map(float, edges)), has_low, has_high, is_logarithmic)
 
@@ -195,16 +204,55 @@ def _bin_each(values: np.ndarray) -> Scale:
     if values.size == 1:
         half = max(abs(values[0]), 1.0) / 2
         return Scale((float(values[0] - half), float(values[0] + half)), False, False, False)
-    halfway = (values[:-1] + values[1:]) / 2
-    first, last = values[0] - (halfway[0] - values[0]), values[-1] + (values[-1] - halfway[-1])
-    edges = np.unique([first, *halfway, last])
-    return Scale(tuple(map(float, edges)), False, False, False)
+    around = [2 * values[0] - values[1], *values, 2 * values[-1] - values[-2]]
+    edges = np.array([_between(*pair) for pair in pairwise(around)])
+    ends = values[[0, -1]]
+    edges[[0, -1]] = np.where(np.isnan(edges[[0, -1]]), ends, edges[[0, -1]])
+    return Scale(tuple(np.unique(edges[~np.isnan(edges)]).tolist()), False, False, False)
 
 
-def _round_steps(low: float, high: float) -> np.ndarray:
+def _grid(numbers: np.ndarray) -> tuple[float, float]:
+    """Start and step of a grid that rising numbers lie on, as whole numbers do; a step of 0 where there is none."""
+    if (numbers == np.round(numbers)).all():
+        return 0.0, 1.0
+    gaps = np.diff(numbers)
+    least = gaps[gaps > COMPUTED * np.abs(numbers).max()].min(initial=np.inf)
+    places = np.concatenate([[0.0], np.cumsum(np.round(gaps / least))])
+    if not 0 < places[-1] <= MOST_PLACES:
+        return 0.0, 0.0
+    step = (numbers[-1] - numbers[0]) / places[-1]
+    is_one = (np.abs(numbers - numbers[0] - places * step) < step / 10).all()
+    return (float(numbers[0]), float(step)) if is_one else (0.0, 0.0)
+
+
+def _between(low: float, high: float) -> float:
+    """A number of few digits about halfway between two others; nan where no float lies between."""
+    middle, slack = low / 2 + high / 2, high / 4 - low / 4  # their difference may be too large for a float
+    said = (float(f"{middle:.{digits}g}") for digits in range(1, 18))
+    found = next((one for one in said if abs(one - middle) <= slack), middle)
+    return found if low < found < high else np.nan
+
+
+def _apart(edges: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Rising edges, each that is also one of the rising numbers moved a little below it.
+
+    The outermost may stay, since the bins hold their outer ends; an edge with no room below it is left out.
+    """
+    moved, room = edges.copy(), np.diff(edges).min(initial=np.inf) / 10
+    for place in np.flatnonzero(np.isin(edges, numbers)):
+        edge, at = edges[place], int(np.searchsorted(numbers, edges[place]))
+        if (place, at) in ((0, 0), (len(edges) - 1, len(numbers) - 1)):
+            continue
+        moved[place] = _between(max(edge - room, numbers[at - 1] if at else -np.inf), edge)
+    return moved[~np.isnan(moved)]
+
+
+def _round_steps(low: float, high: float, unit: float = 0.0) -> np.ndarray:
+    """Even edges from low to high by a round step, which is a multiple of the unit if there is one."""
     width = high / BINS - low / BINS  # their difference may be too large for a float
     power = 10.0 ** np.floor(np.log10(width))
     step = power * min((1, 2, 5, 10), key=lambda times: abs(width / (times * power) - 1))
+    step = max(round(step / unit), 1) * unit if unit else step
     first, last = np.floor(low / step), np.ceil(high / step)
     return np.unique([float(f"{place * step:.12g}") for place in np.arange(first, last + 1)])
 

@@ -6,6 +6,7 @@ import json
 from urllib.parse import quote
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
@@ -27,7 +28,7 @@ from explorer.pages.map import _conditions
 from explorer.study.selections import NAME, Selections
 from explorer.study.study import Study
 from explorer.study.tables import unguarded_cell
-from explorer.views.selection import Filter
+from explorer.views.selection import Between, Filter
 
 
 @pytest.fixture(scope="module")
@@ -104,20 +105,56 @@ def test_bins_take_in_every_number(seed):
         assert Filter.parse(str(Filter.parse(text))).conditions[0].low == edges[0]
 
 
-def test_whole_numbers_lie_inside_their_bins():
-    """Never on an edge, where both neighbors would claim them."""
-    values = np.random.default_rng(0).integers(0, 5000, 2000).astype(float)
-    for numbers in (values, values % 11, np.exp(values / 700).round()):
-        assert not set(number_scale(numbers).edges[1:-1]) & set(numbers.tolist())
+def columns_of_numbers(random):
+    """Whole numbers, numbers on a grid as computed and as rounded, continuous ones, equal ones; gaps among them."""
+    places = random.integers(0, random.choice([7, 60, 900]), 1500)
+    for step in (1.0, 0.02, 0.1, 0.25, 1 / 3):
+        yield places * step + random.choice([0, -3, 0.5]) * step
+        yield np.round(places * step - 1, 6)
+    yield random.normal(size=1500) * 10.0 ** random.integers(-8, 9)
+    yield np.round(random.normal(size=1500), 2)
+    yield np.exp(random.normal(size=1500) * 3).round(1)
+    yield np.full(1500, random.normal())
+    yield np.nextafter(0.3, random.integers(0, 2, 1500))
+    yield 1e16 + 2.0 * places
+
+
+@pytest.mark.parametrize("width", ["f4", "f8"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_brushed_bar_selects_exactly_what_it_counts(seed, width):
+    """Bars count half-open bins and a range holds both its ends: no number lies where two bars meet."""
+    random = np.random.default_rng(seed)
+    for numbers in columns_of_numbers(random):
+        values = numbers.astype(width).astype("f8")
+        values[random.random(len(values)) < 0.1] = np.nan
+        edges = number_scale(values.astype(width)).edges
+        counted = np.histogram(values[np.isfinite(values)], edges)[0]
+        samples = pd.DataFrame({"x": values.astype(width)})
+        for bar, count in enumerate(counted):
+            low, high = edges[bar : bar + 2]
+            chosen = Filter.parse(str(Filter((Between("x", low, high),))))
+            assert chosen.mask(samples).sum() == count == samples["x"].astype("f8").between(low, high).sum()
+
+
+@pytest.mark.parametrize("width", ["f4", "f8"])
+@pytest.mark.parametrize("step", [1.0, 0.02, 0.1, 0.25, 5.0])
+@pytest.mark.parametrize("places", [30, 47, 100, 333])
+def test_evenly_spread_numbers_on_a_grid_have_even_bars(places, step, width):
+    """Each inner bin takes in as many of the grid's numbers as any other: no gaps and no doubled bars come of it."""
+    values = (np.arange(places) * step).astype(width)
+    edges = number_scale(values).edges
+    counted = np.histogram(values.astype("f8"), edges)[0]
+    assert len(set(counted[1:-1].tolist())) == 1 and counted.min() > 0
 
 
 @given(some.lists(some.floats(allow_subnormal=False), max_size=60))
 def test_any_numbers_have_bins(numbers):
-    """Also none, equal ones, and those at the ends of what a float can say."""
+    """Also none, equal ones, and those at the ends of what a float can say; none lies where two bins meet."""
     values = np.array(numbers, dtype=float)
     values = values[~(np.abs(values) > 1e300)]
     edges = number_scale(values).edges
     assert len(edges) >= 2 and np.isfinite(edges).all()
+    assert not set(edges[1:-1]) & set(values.tolist())
 
 
 def test_an_order_is_that_of_the_column(study):
