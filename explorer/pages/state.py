@@ -15,9 +15,9 @@ from explorer.pages.library import library
 from explorer.pages.plain import plain
 from explorer.pages.saving import PRESENTED, SAVED, Seen, show_save
 from explorer.study.study import Study
+from explorer.views.coloring import color_columns as color_columns
+from explorer.views.coloring import map_color
 from explorer.views.conditions import condition_in_words
-from explorer.views.reading import columns_of_kind, kind_of
-from explorer.views.remembered import remembered
 from explorer.views.selection import Condition, Filter, Selection
 
 _SELECTION = "selection"
@@ -27,8 +27,6 @@ _PLACE = "place_on_the_map"
 _PARAMS = ("study", "sample", "color", "filter")
 LARGEST_PLACE = 1e12
 """No map reaches so far: a number beyond it, or one that is not finite, is not a place."""
-MOST_WORDS = 60
-"""A column with more different texts than this is no color: it names samples, such as their files."""
 
 
 def follow_url(page: str) -> None:
@@ -108,16 +106,7 @@ def current_sample(study: Study) -> int:
 
 def current_color(study: Study) -> str:
     """Column that colors the map: the chosen one if this study has it, else the label or target."""
-    offered = color_columns(study)
-    if selection().color in offered:
-        return selection().color
-    return next((name for name in ("label", "target", "prediction") if name in offered), offered[0])
-
-
-def color_columns(study: Study) -> list[str]:
-    """Columns that can color the map; its own coordinates, and texts that nearly all differ, would say nothing."""
-    offered = columns_of_kind(study, "class", "flag", "number", "share", "text")
-    return [name for name in offered if name not in ("x", "y") and not _is_free_text(study, name)]
+    return map_color(study, selection().color)
 
 
 def map_place() -> tuple[float, float, float] | None:
@@ -263,11 +252,6 @@ def _mirror() -> None:
     if not stale or any(st.query_params.get(name) != value for name, value in wanted.items()):
         st.query_params.update(wanted)
     st.session_state[_MIRRORED] = wanted
-
-
-@remembered(most=64)
-def _is_free_text(study: Study, column: str) -> bool:
-    return kind_of(study, column) == "text" and study.samples[column].nunique() > MOST_WORDS
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
