@@ -19,11 +19,16 @@ Arms. The loss is cross-entropy, plus for all but the baseline a term about the 
     penalise .1   +0.1 × k^C
     contrast      k^C to another class − k^C within the class
     …, all        the same with k^C over all ten outputs; without it, one number an image as in the released code (+1
-                  for its class, −1/9 for each other, of the log-softmax)
+                  for its class, −1/9 for each other, of the log-softmax). contrast compares all images of a step by the
+                  number of one class, that of the first: by numbers of two classes, two images are hardly ever alike
+
+Batches of 2 are of one class. For contrast one image of another class joins them, which is not learned from.
 
 On the circle, a regression by absolute error, alike are the points up to NEAR turns apart: their targets nearly agree.
-Half a batch of such pairs is drawn for the term, beside the points that are learned from; for contrast all others among
-them are no pairs, which takes two pairs, so there is no such arm with batches of 2.
+Half a batch of such pairs is drawn for the term, two at least for contrast, beside the points that are learned from;
+others are those among them that are farther apart.
+
+The released code measured on 1,000 images after every step, and drew 60 runs.
 
 Equal seeds have equal first weights and equal draws in all arms, so arms are compared seed by seed: a paired t-test at
 each of COMPARED steps, corrected by Holm for all arms and steps of a data set and batch size together. Every run is
@@ -103,17 +108,18 @@ TERMS: dict[str, tuple[str, float, str]] = {
     "contrast": ("contrast", 1.0, "mask"),
     "reward, all": ("reward", 1.0, "all"),
     "penalise, all": ("penalise", 1.0, "all"),
+    "contrast, all": ("contrast", 1.0, "all"),
 }
 """Mode, weight and outputs of every arm but the baseline."""
 SETTINGS = (
     Setting("mnist", 2, ("baseline", *list(TERMS)[:5]), 24),
     Setting("mnist-unit", 2, ("baseline", *list(TERMS)[:5]), 24),
-    Setting("circle", 2, ("baseline", "reward", "penalise"), 12),
-    Setting("circle", 32, ("baseline", "reward", "penalise", "contrast"), 12),
-    Setting("mnist", 32, ("baseline", "reward", "penalise", "contrast"), 8),
-    Setting("fashion", 2, ("baseline", "reward", "penalise", "contrast"), 12),
-    Setting("mnist", 2, ("baseline", "reward, all", "penalise, all"), 20),
-    Setting("fashion", 32, ("baseline", "reward", "penalise", "contrast"), 6),
+    Setting("circle", 2, ("baseline", "reward", "penalise", "contrast"), 20),
+    Setting("circle", 32, ("baseline", "reward", "penalise", "contrast"), 20),
+    Setting("mnist", 32, ("baseline", "reward", "penalise", "contrast"), 20),
+    Setting("fashion", 2, ("baseline", "reward", "penalise", "contrast"), 20),
+    Setting("mnist", 2, ("baseline", "reward, all", "penalise, all", "contrast, all"), 20),
+    Setting("fashion", 32, ("baseline", "reward", "penalise", "contrast"), 20),
 )
 """In the order in which they are run; what the published protocol asks for first."""
 
@@ -123,6 +129,7 @@ def main() -> None:
     chosen = _arguments()
     torch.set_num_threads(1)
     runs = Runs(chosen.out / "enforcing-runs.parquet", KEYS)
+    before = len(runs.table)
     for setting in SETTINGS:
         if setting.name not in (chosen.only or [setting.name]) or (setting.data == "fashion" and not chosen.data):
             continue
@@ -136,13 +143,13 @@ def main() -> None:
                 begun = time.perf_counter()
                 runs.add(one_run(setting, arm, seed, chosen.data, chosen.quick), **key)
                 print(f"{setting.name} {arm}, seed {seed}: {time.perf_counter() - begun:.0f} s", flush=True)
-            _write(runs.table, chosen.out)
+            if len(runs.table) > before:  # otherwise date and version would be those of a look at them
+                _write(runs.table, chosen.out)
     if not chosen.no_costs:
         costs = pd.DataFrame(step_costs())
         save(costs, chosen.out / "enforcing-costs.parquet")
         print(costs.round(2).to_string(index=False))
     if len(runs.table):
-        _write(runs.table, chosen.out)
         print(tests_of(runs.table).round(4).to_string(index=False))
 
 
@@ -239,11 +246,14 @@ def _write(runs: pd.DataFrame, out: Path) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="two seeds and few steps, into a temporary folder")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="e.g. mnist-2 circle-32")
+    names = [*(setting.name for setting in SETTINGS), "costs"]
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=names, help=f"some of {', '.join(names)}")
     parser.add_argument("--data", type=Path, help="Fashion-MNIST as .npz with x and y")
     parser.add_argument("--no-costs", action="store_true", help="leave the time of a step out")
     parser.add_argument("--out", type=Path, help="folder for the tables")
     chosen = parser.parse_args()
+    if not chosen.data and any(name.startswith("fashion") for name in chosen.only or []):
+        parser.error("Fashion-MNIST is read from a file. Say where it is with --data.")
     chosen.out = chosen.out or (Path(tempfile.gettempdir()) / "explorer-experiments" if chosen.quick else SHIPPED)
     return chosen
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from explorer.errors import EngineError, ExplorerError
+from explorer.errors import EngineError, ExplorerError, ShapeError
 from explorer.features.functional import OutputFunction, plain_jacobians
 from explorer.features.layers import ConvolutionLayer, LinearLayer
 from explorer.features.memory import is_out_of_memory
@@ -83,8 +83,10 @@ def _way(model: nn.Module, output: OutputFunction, inputs: Tensor, select: Selec
     signature = (modules, tuple(names), inputs.shape[1:], inputs.dtype)
     known = _WAYS.get(model)
     if known is None or known[0] != signature or not _is_same(output, known[1]):
-        known = (signature, _references(output), _chosen_way(model, output, inputs[:CHECKED].detach(), names))
-        _WAYS[model] = known
+        way, is_sure = _chosen_way(model, output, inputs[:CHECKED].detach(), names)
+        known = (signature, _references(output), way)
+        if is_sure:
+            _WAYS[model] = known
     return known[2]
 
 
@@ -107,13 +109,15 @@ def _is_same(output: OutputFunction, references: tuple[ref, ...]) -> bool:
     return len(parts) == len(references) and all(one() is part for one, part in zip(references, parts, strict=True))
 
 
-def _chosen_way(model: nn.Module, output: OutputFunction, inputs: Tensor, names: list[str]) -> _Way:
-    """The first way whose gradients are those of autograd, one by one, and can be differentiated."""
+def _chosen_way(model: nn.Module, output: OutputFunction, inputs: Tensor, names: list[str]) -> tuple[_Way, bool]:
+    """The first way whose gradients are those of autograd, one by one, and can be differentiated.
+
+    And whether it is the way for good: where a gradient is zero, as behind weights of zero, nothing is seen of it yet.
+    """
     weights = _mixed(_alone(model, output, inputs[:1])).expand(len(inputs), -1, -1)
     truth = plain_jacobians(model, output, inputs, weights, names)
-    way = _Way(tuple(known_layers(model, names)))
-    if way.heard:
-        way = replace(way, heard=_right_layers(model, output, inputs, names, truth))
+    right, is_sure = _right_layers(model, output, inputs, names, truth)
+    way = _Way(right)
     for one in dict.fromkeys((way, _Way(()), _Way((), batched=False))):
         try:
             found = _found(model, output, inputs, _mixed, names, one)
@@ -128,7 +132,7 @@ def _chosen_way(model: nn.Module, output: OutputFunction, inputs: Tensor, names:
             continue
         exact = sum(value.flatten(1).square().sum(1) for value in truth.values())
         if not one.batched or _is_close(grams.flatten(), exact):
-            return one
+            return one, is_sure
     raise EngineError(
         f"the network must be differentiable twice to enforce a similarity, found: {problem}. Check that it detaches "
         "nothing, and that its own autograd functions can be differentiated."
@@ -138,7 +142,7 @@ def _chosen_way(model: nn.Module, output: OutputFunction, inputs: Tensor, names:
 def _alone(model: nn.Module, output: OutputFunction, sample: Tensor) -> Tensor:
     """[1, C] what the network says to one sample."""
     try:
-        return output(model, sample)
+        answer = output(model, sample)
     except (RuntimeError, ValueError, IndexError) as problem:
         if is_out_of_memory(problem) or isinstance(problem, ExplorerError):
             raise
@@ -146,6 +150,13 @@ def _alone(model: nn.Module, output: OutputFunction, sample: Tensor) -> Tensor:
             f"the network must answer to one sample alone, {list(sample.shape)} of {sample.dtype}, in evaluation mode, "
             f"found: {problem}. Check its inputs, and that it takes no statistics of a batch in evaluation."
         ) from problem
+    if not isinstance(answer, Tensor) or answer.dim() != 2 or len(answer) != 1:
+        found = list(answer.shape) if isinstance(answer, Tensor) else f"a {type(answer).__name__}"
+        raise ShapeError(
+            f"the network must answer [1, C] to one sample, found {found}. Give output=lambda model, inputs: ... that "
+            "returns [m, C]."
+        )
+    return answer
 
 
 def _check_graph(values: Tensor) -> None:
@@ -163,15 +174,18 @@ def _check_graph(values: Tensor) -> None:
 
 def _right_layers(
     model: nn.Module, output: OutputFunction, inputs: Tensor, names: list[str], truth: dict[str, Tensor]
-) -> tuple[str, ...]:
-    """The layers whose gradients come out right: not called on something else than samples first, not used twice."""
-    layers, right = known_layers(model, names), []
+) -> tuple[tuple[str, ...], bool]:
+    """The layers whose gradients come out right: not called on something else than samples first, not used twice.
+
+    And whether this is so of all others not: a gradient of zero agrees with whatever is zero too.
+    """
+    layers, right, is_sure = known_layers(model, names), [], True
     try:
         _, calls = heard_calls(model, output, inputs, _mixed, layers)
     except (RuntimeError, ValueError, IndexError) as error:
         if is_out_of_memory(error):
             raise
-        return ()
+        return (), True
     for name, layer in layers.items():
         try:
             mine = whole_gradient(layer, calls[name])
@@ -180,9 +194,11 @@ def _right_layers(
                 raise
             continue
         exact = layer.join({one: truth[one] for one in layer.parameters})
-        if mine.shape == exact.shape and _is_close(mine, exact):
+        if not exact.any():
+            is_sure = False
+        elif mine.shape == exact.shape and _is_close(mine, exact):
             right.append(name)
-    return tuple(right)
+    return tuple(right), is_sure
 
 
 def _is_close(mine: Tensor, exact: Tensor) -> bool:

@@ -51,7 +51,9 @@ def similarity_loss(
             minus that of the pairs; of the two means, one without any pair counts as zero.
         outputs: all: k^C = Tr K^C / c over all c outputs, as unit_features normalizes them, near-singular Gram matrices
             included. mask: one number a sample, the output of its label minus the mean of the others (1 and -1/(C-1),
-            the same on log-softmax, since these add up to zero); k^C is then the cosine of that number's gradients.
+            the same on log-softmax, since these add up to zero); k^C is then the cosine of that number's gradients. It
+            compares samples of one label. Two that differ are compared by different numbers, which makes them hardly
+            alike whatever the network does: for contrast, give all rows one label, or compare all outputs.
         labels: [m] whole numbers, for mask.
         output: (model, inputs) -> [m, C], as Subject.output; the model's plain call when left out.
         parameters: which parameters the gradients are taken of, by name, as Subject.parameters; all when left out.
@@ -110,8 +112,13 @@ def mean_similarities(
     labels: Tensor | None = None,
     output: Callable[[nn.Module, Tensor], Tensor] | None = None,
     parameters: Callable[[str], bool] | None = None,
+    alike: Tensor | None = None,
 ) -> Similarities:
-    """Mean k^C of the pairs, and of those that are none; arguments, errors and cost as similarity_loss."""
+    """Mean k^C of the pairs, and of those that are none; arguments, errors and cost as similarity_loss.
+
+    Args beside these:
+        alike: [K, 2] rows that are no others either, though they are none of the pairs; only with pairs [P, 2].
+    """
     names = _names(model, parameters)
     if not len(inputs):
         raise ShapeError("expected inputs to compare, found none. Leave the loss out where a batch is empty.")
@@ -124,8 +131,8 @@ def mean_similarities(
     if is_linear:
         sums = _of_groups(gradients, grams, roots, groups)
     else:
-        alike = torch.einsum("mea,manb,nbe->mn", roots, kernels, roots)
-        sums = _chosen(alike, pairs) if groups is None else _among(alike, groups)
+        table = torch.einsum("mea,manb,nbe->mn", roots, kernels, roots)
+        sums = _chosen(table, pairs, pairs if alike is None else alike) if groups is None else _among(table, groups)
     (same, count), (other, others) = sums
     # A network whose gradients do not depend on its parameters still answers with a graph.
     nothing = 0 * model.get_parameter(names[0]).sum()
@@ -141,21 +148,22 @@ def _grams_and_kernels(gradients: SampleGradients) -> tuple[Tensor, Tensor]:
     return kernels.diagonal(dim1=0, dim2=2).movedim(-1, 0), kernels
 
 
-def _chosen(alike: Tensor, pairs: Tensor) -> tuple[Sum, Sum]:
-    """Of the pairs, and of the rows that occur in them but not together."""
-    is_pair = torch.zeros_like(alike, dtype=torch.bool)
-    is_pair[pairs[:, 0], pairs[:, 1]] = True
-    occurs = is_pair.any(0) | is_pair.any(1)
-    is_other = (occurs[:, None] & occurs & ~is_pair & ~is_pair.mT).triu(1)
-    return (alike[pairs[:, 0], pairs[:, 1]].sum(), len(pairs)), (alike[is_other].sum(), int(is_other.sum()))
+def _chosen(table: Tensor, pairs: Tensor, alike: Tensor) -> tuple[Sum, Sum]:
+    """Of the pairs, and of the rows that occur in them but are neither a pair nor known to be alike."""
+    is_alike = torch.zeros_like(table, dtype=torch.bool)
+    is_alike[alike[:, 0], alike[:, 1]] = True
+    occurs = torch.zeros(len(table), dtype=torch.bool, device=table.device)
+    occurs[pairs.flatten()] = True
+    is_other = (occurs[:, None] & occurs & ~is_alike & ~is_alike.mT).triu(1)
+    return (table[pairs[:, 0], pairs[:, 1]].sum(), len(pairs)), (table[is_other].sum(), int(is_other.sum()))
 
 
-def _among(alike: Tensor, groups: Tensor) -> tuple[Sum, Sum]:
+def _among(table: Tensor, groups: Tensor) -> tuple[Sum, Sum]:
     """Of members of one group, and of members of different groups."""
     is_named = ((groups >= 0)[:, None] & (groups >= 0)).triu(1)
     is_same = is_named & (groups[:, None] == groups)
     is_other = is_named & ~is_same
-    return (alike[is_same].sum(), int(is_same.sum())), (alike[is_other].sum(), int(is_other.sum()))
+    return (table[is_same].sum(), int(is_same.sum())), (table[is_other].sum(), int(is_other.sum()))
 
 
 def _of_groups(gradients: SampleGradients, grams: Tensor, roots: Tensor, groups: Tensor) -> tuple[Sum, Sum]:
@@ -253,9 +261,4 @@ def _names(model: nn.Module, parameters: Callable[[str], bool] | None) -> list[s
 
 def _plain_output(model: nn.Module, inputs: Tensor) -> Tensor:
     answers = model(inputs)
-    if not isinstance(answers, Tensor) or answers.dim() not in (1, 2):
-        found = list(answers.shape) if isinstance(answers, Tensor) else f"a {type(answers).__name__}"
-        raise ShapeError(
-            f"the network must return [m, C], found {found}. Give output=lambda model, inputs: ... that returns it."
-        )
-    return answers[:, None] if answers.dim() == 1 else answers
+    return answers[:, None] if isinstance(answers, Tensor) and answers.dim() == 1 else answers

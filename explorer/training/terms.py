@@ -56,10 +56,13 @@ class EnforcedTerm:
         self.move: Move | None = None
         is_classes = subject.task == "classification"
         if not isinstance(enforcement.pairs, str):
-            _check_pairs(subject, enforcement.pairs)
+            _check_pairs(subject, enforcement.pairs, enforcement.mode)
+            self.listed = _coded(np.concatenate([enforcement.pairs, enforcement.pairs[:, ::-1]]))
         elif enforcement.pairs == "class":
             if not is_classes:
                 raise SubjectError(f"pairs of a class need classes, found {subject.task}. Enforce other pairs.")
+            if enforcement.mode == "contrast" and len(np.unique(subject.targets[self.rows])) < 2:
+                raise SubjectError("contrast needs two classes to train on, found one. Reward or penalise instead.")
         else:
             check_pictures(subject)
             self.move = Move(kind=enforcement.pairs, most=enforcement.most)
@@ -81,7 +84,10 @@ class EnforcedTerm:
             learned: [b, ...] their inputs, as the network sees them.
             step: its number, from 0.
         """
-        inputs, labels, pairs = self._compared(rows, learned, step)
+        inputs, labels, pairs, alike = self._compared(rows, learned, step)
+        if self.own.mode == "contrast":
+            # Samples of two classes are compared as well, so all by one number: the first one's class against the rest.
+            labels = labels[:1].expand(len(labels))
         found = mean_similarities(
             self.subject.model,
             inputs,
@@ -90,6 +96,7 @@ class EnforcedTerm:
             labels=labels if self.outputs == "mask" else None,
             output=self.subject.output,
             parameters=self.subject.parameters,
+            alike=alike,
         )
         value = self.own.weight * found.loss(self.own.mode) if self.own.weight else None
         has_outputs = self.is_shared and found.outputs is not None and isinstance(self.own.pairs, str)
@@ -99,13 +106,16 @@ class EnforcedTerm:
             found.outputs[: len(rows)] if has_outputs else None,
         )
 
-    def _compared(self, rows: Tensor, learned: Tensor, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Inputs, their labels, and pairs or groups among them; where a kind is named, the learned ones come first."""
+    def _compared(self, rows: Tensor, learned: Tensor, step: int) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """Inputs, their labels, pairs or groups among them, and which pairs were listed.
+
+        Where a kind is named, the learned ones come first, and nothing is listed.
+        """
         if not isinstance(self.own.pairs, str):
             return self._given(len(rows), step)
         if self.move is not None:
             moved = self.move.moved(learned, drawn(self.seed, MOVES, step))
-            return torch.cat([learned, moved]), self.targets[rows].repeat(2), torch.arange(len(rows)).repeat(2)
+            return torch.cat([learned, moved]), self.targets[rows].repeat(2), torch.arange(len(rows)).repeat(2), None
         labels = self.targets[rows]
         if self.own.mode == "contrast" and bool((labels == labels[0]).all()):
             others = self.rows[self.subject.targets[self.rows] != labels[0].item()]
@@ -114,12 +124,20 @@ class EnforcedTerm:
                 companion = drawn(self.seed, COMPANIONS, step).choice(others, 1)
                 learned = torch.cat([learned, self.inputs[companion]])
                 labels = torch.cat([labels, self.targets[companion]])
-        return learned, labels, labels
+        return learned, labels, labels, None
 
-    def _given(self, batch: int, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        chosen = drawn(self.seed, PAIRS, step).choice(self.own.pairs, max(1, batch // 2))
+    def _given(self, batch: int, step: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        least = 2 if self.own.mode == "contrast" else 1  # one pair has no others
+        chosen = drawn(self.seed, PAIRS, step).choice(self.own.pairs, max(least, batch // 2))
         rows, places = np.unique(chosen, return_inverse=True)
-        return self.inputs[rows], self.targets[rows], torch.from_numpy(places.reshape(-1, 2))
+        all_pairs = np.stack(np.triu_indices(len(rows), 1), axis=1)
+        is_listed = np.isin(_coded(rows[all_pairs]), self.listed)
+        return (
+            self.inputs[rows],
+            self.targets[rows],
+            torch.from_numpy(places.reshape(-1, 2)),
+            torch.from_numpy(all_pairs[is_listed]),
+        )
 
 
 def is_mode_blind(model: nn.Module) -> bool:
@@ -135,7 +153,12 @@ def is_mode_blind(model: nn.Module) -> bool:
     )
 
 
-def _check_pairs(subject: Subject, pairs: np.ndarray) -> None:
+def _coded(pairs: np.ndarray) -> np.ndarray:
+    """[P] one number a pair of rows."""
+    return pairs[:, 0].astype(np.int64) << 32 | pairs[:, 1].astype(np.int64)
+
+
+def _check_pairs(subject: Subject, pairs: np.ndarray, mode: str) -> None:
     if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu" or not len(pairs):
         raise SettingsError(
             f"pairs must be row numbers [P, 2], found {pairs.dtype} {list(pairs.shape)}. Give two rows a pair."
@@ -147,3 +170,5 @@ def _check_pairs(subject: Subject, pairs: np.ndarray) -> None:
     if (pairs[:, 0] == pairs[:, 1]).any():
         row = pairs[pairs[:, 0] == pairs[:, 1]][0, 0]
         raise SettingsError(f"a pair must be of two different samples, found {row} with itself. Leave it out.")
+    if mode == "contrast" and len(np.unique(np.sort(pairs, axis=1), axis=0)) < 2:
+        raise SettingsError("contrast needs two pairs or more, found one. Give more, or reward or penalise it.")

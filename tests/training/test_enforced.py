@@ -1,5 +1,7 @@
 """What a training enforces, what it is told wrongly, and how it is counted: laws of the one loop with its options."""
 
+from itertools import combinations
+
 import networks
 import numpy as np
 import oracles
@@ -70,19 +72,35 @@ def test_a_weight_of_zero_only_measures():
 
 
 def test_a_step_follows_the_loss_and_the_similarity_of_its_own_batch():
-    """One step of plain gradients by hand, with Adam's: its sign says where every parameter goes."""
+    """One step of plain gradients by hand, with Adam's: its sign says where every parameter goes.
+
+    Contrast compares samples of all classes, each by the same number: the class of the first against the rest.
+    """
     recipe = Recipe(epochs=1, loss="cross-entropy", batch_size=32, learning_rate=1e-3, decay=False)
     subject = pictures()
     rows, model = subject.train_rows, networks.seeded(lambda: pictures().model)
     model.load_state_dict(subject.model.state_dict())
     inputs, labels = subject.inputs(rows), torch.from_numpy(subject.targets[rows])
     loss = nn.functional.cross_entropy(model(inputs), labels)
-    total = loss + 0.7 * similarity_loss(model, inputs, labels, mode="contrast", outputs="mask", labels=labels)
+    first = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[0]
+    one = labels[first].expand(len(labels))
+    total = loss + 0.7 * similarity_loss(model, inputs, labels, mode="contrast", outputs="mask", labels=one)
     slopes = torch.cat([slope.flatten() for slope in torch.autograd.grad(total, list(model.parameters()))])
     before = weights(subject)
     moved = trained(recipe, subject, enforce=Enforcement(mode="contrast", weight=0.7))[0] - before
     clear = slopes.abs() > 1e-5
     torch.testing.assert_close(moved[clear], -1e-3 * slopes[clear].sign(), rtol=1e-2, atol=0)
+
+
+def test_pairs_of_the_list_that_were_not_drawn_are_never_pushed_apart():
+    """Where all pairs of the drawn samples are listed there is nothing to contrast with: contrast is reward."""
+    everyone = np.array(list(combinations(range(8, 12), 2)))
+    ends = [
+        trained(enforce=Enforcement(mode=mode, pairs=everyone, outputs="all"))[0] for mode in ("contrast", "reward")
+    ]
+    assert torch.equal(*ends)
+    part = trained(enforce=Enforcement(mode="contrast", pairs=GIVEN, outputs="all"))[0]
+    assert not torch.equal(part, trained(enforce=Enforcement(pairs=GIVEN, outputs="all"))[0])
 
 
 def test_the_logged_similarity_is_that_of_the_pairs():
@@ -285,6 +303,9 @@ def test_augmentation_learns_from_moved_copies():
         ({"enforce": Enforcement(pairs=np.array([[8, 3]]))}, SettingsError, "found row 3, which is held out"),
         ({"enforce": Enforcement(pairs=np.array([[8, 8]]))}, SettingsError, "found 8 with itself"),
         ({"enforce": Enforcement(pairs=np.array([8, 9]))}, SettingsError, r"must be row numbers \[P, 2\]"),
+        ({"enforce": Enforcement(pairs=np.array([[8, 9], [9, 8]]), mode="contrast")}, SettingsError, "two pairs"),
+        ({"enforce": Enforcement(mode="contrast"), "subject": pictures(labels=np.zeros(40, dtype=np.int64))},
+         SubjectError, "contrast needs two classes to train on, found one"),
         ({"misclassify": 1.5}, SettingsError, "must be a probability from 0 to 1, found 1.5"),
         ({"misclassify": float("nan")}, SettingsError, "must be a probability"),
         ({"pace": Pace(steps=4, every=2), "recipe": Recipe(epochs=1, loss="cross-entropy", batch_size=3)},

@@ -392,15 +392,34 @@ def test_pairs_that_do_not_belong_to_the_inputs_are_refused(pairs, words):
         ),
         ({"outputs": "mask", "labels": torch.tensor([0, 1, 2, 3])}, ShapeError, "must be from 0 to 2, found 0 to 3"),
         ({"parameters": lambda name: False}, ShapeError, "expected parameters to take gradients of, found none"),
-        ({"output": lambda model, inputs: {"a": 1}}, EngineError, ""),
+        ({"output": lambda model, inputs: {"a": 1}}, ShapeError, r"must answer \[1, C\] to one sample, found a dict"),
+        ({"output": lambda model, inputs: model(inputs)[:, 0]}, ShapeError, r"must answer \[1, C\] .*, found \[1\]"),
     ],
 )
 def test_options_that_cannot_be_are_refused(options, error, words):
     model, inputs = sound(perceptron)
-    if "output" in options:
-        model, options, error, words = nn.LSTM(4, 3, batch_first=True).double(), {}, ShapeError, "must return"
     with pytest.raises(error, match=words):
-        similarity_loss(model, inputs[:, None] if words == "must return" else inputs, torch.tensor([[0, 1]]), **options)
+        similarity_loss(model, inputs, torch.tensor([[0, 1]]), **options)
+
+
+def test_a_network_that_answers_with_more_than_outputs_is_refused():
+    with pytest.raises(ShapeError, match=r"must answer \[1, C\] to one sample, found a tuple"):
+        similarity_loss(nn.LSTM(4, 3, batch_first=True), torch.randn(4, 1, 4), torch.tensor([[0, 1]]))
+
+
+def test_what_is_hidden_behind_weights_of_zero_is_looked_at_again():
+    """A head of zeros stops all gradients before it, right and wrong ones alike; the first step takes it away."""
+    model, inputs = sound(lambda: nn.Sequential(networks.Borrowed(), nn.Linear(3, 2)))
+    head = model[1].weight.detach().clone()
+    pairs = torch.tensor([[0, 1]])
+    with torch.no_grad():
+        model[1].weight.zero_()
+    similarity_loss(model, inputs, pairs)
+    with torch.no_grad():
+        model[1].weight.copy_(head)
+    assert_same(
+        similarity_loss(model, inputs, pairs, mode="penalise"), oracles.pair_similarity(model, *inputs[:2]), model
+    )
 
 
 @pytest.mark.gpu
