@@ -1,16 +1,20 @@
 # make demo   a virtual environment with all that is needed, then the app on its default subject
 # make test   the same with the tools for tests, then all tests
+# make test-ray   the tests that need Ray, which the others do without
 # make lint   format and lint rules, as .ci/run checks them
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-ray lint clean
 
 demo: .venv/ready
 	$(BIN)/streamlit run app.py -- studies/mnist-noisy
 
 test: .venv/ready-dev
 	$(BIN)/python -m pytest
+
+test-ray: .venv/ready-ray
+	$(BIN)/python -m pytest tests/pipeline/test_ray.py
 
 lint: .venv/ready-dev
 	$(BIN)/ruff format --check .
@@ -29,6 +33,10 @@ lint: .venv/ready-dev
 
 .venv/ready-dev: requirements-dev.txt .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+.venv/ready-ray: requirements-ray.txt .venv/ready-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-ray.txt
 	touch $@
 
 clean:

@@ -32,6 +32,8 @@ os.environ.setdefault("RAY_AUTH_TOKEN", token_hex())
 ray = pytest.importorskip("ray", reason="needs Ray: pip install -r requirements-ray.txt")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 300
+"""Beyond this a process hangs. A worker imports torch, which takes half a minute where other programs want the cores."""
 SETTINGS = replace(tiny.SETTINGS, engine="ray")
 
 
@@ -78,7 +80,7 @@ def processes():
     finally:
         for one in running:
             one.terminate()
-            one.communicate(timeout=30)
+            one.communicate(timeout=PATIENCE_SECONDS)
         for number in start.left():
             os.kill(number, signal.SIGKILL)
 
@@ -259,8 +261,8 @@ def is_measuring(number):
         return False
 
 
-def wait_until(is_so, process, seconds=60):
-    until = time.monotonic() + seconds
+def wait_until(is_so, process):
+    until = time.monotonic() + PATIENCE_SECONDS
     while not is_so():
         assert process.poll() is None and time.monotonic() < until, process.communicate()
         time.sleep(0.1)
@@ -277,12 +279,12 @@ def test_an_interrupted_build_leaves_no_process_and_goes_on(started, tmp_path):
     build = started("-m", "explorer", *words, without=own)
     wait_until(lambda: any(is_measuring(number) for number in started.left()), build)
     os.killpg(build.pid, signal.SIGINT)
-    out, err = build.communicate(timeout=30)
+    out, err = build.communicate(timeout=PATIENCE_SECONDS)
     assert (build.returncode, out, "Traceback" in err) == (130, "", False), err
     assert err.splitlines()[-1] == "interrupted: run the same command again to go on"
     assert started.left() == []
     again = started("-m", "explorer", *words, without=own)
-    out, err = again.communicate(timeout=120)
+    out, err = again.communicate(timeout=PATIENCE_SECONDS)
     assert (again.returncode, "complete" in out) == (0, True), err
     assert "projection" not in err, "what was done is kept"
 
@@ -291,7 +293,7 @@ def test_a_running_cluster_is_joined_by_its_address(cluster, started, said, tmp_
     words = ["build", f"{tiny.__file__}:subject", *OPTIONS, "--study"]
     assert said(*words, tmp_path / "serial")[0] == 0
     joined = started("-m", "explorer", *words, tmp_path / "ray", "--engine", "ray", "--address", cluster)
-    out, err = joined.communicate(timeout=60)
+    out, err = joined.communicate(timeout=PATIENCE_SECONDS)
     assert joined.returncode == 0, err
     assert content_without_engine(tmp_path / "ray") == content_without_engine(tmp_path / "serial")
 
