@@ -36,7 +36,12 @@ class Between:
 
     def in_words(self) -> str:
         """The condition as a person would say it."""
-        return f"{title_of(self.column)} from {self.low:.4g} to {self.high:.4g}"
+        title, has_low, has_high = title_of(self.column), self.low != -np.inf, self.high != np.inf
+        if has_low and has_high:
+            return f"{title} from {self.low:.4g} to {self.high:.4g}"
+        if has_low:
+            return f"{title} at least {self.low:.4g}"
+        return f"{title} at most {self.high:.4g}" if has_high else f"{title} is a number"
 
     def __str__(self) -> str:
         return f"{_written(self.column, '=')}={_shortest(self.low)}..{_shortest(self.high)}"

@@ -5,7 +5,6 @@ import hashlib
 import io
 import json
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -13,12 +12,10 @@ from pages.screen import as_regression, copied, rewritten
 from PIL import Image
 from safety.hostile import HOSTILE, hostile_study
 from synthetic import synthetic_study
+from views.reported import Page, numbers, page_of
 
 from explorer.study.album import Album
-from explorer.study.decisions import Decisions
-from explorer.study.manifest import StepRecord
 from explorer.study.study import Study
-from explorer.study.writer import StudyWriter
 from explorer.views.coloring import color_codes, legend
 from explorer.views.reading import write_value
 from explorer.views.reasons import few_neighbors, ranked_rows, reasons
@@ -27,59 +24,11 @@ from explorer.views.report.page import NAMES, POLICY, report_html
 from explorer.views.report.pictures import ACROSS, PER_SHEET, spread_over
 from explorer.views.report.still import still_map, whole_map
 
-EMPTY = {"img", "meta", "br", "path", "line", "rect", "circle", "image", "use", "stop", "input"}
-
-
-class Page(HTMLParser):
-    """What a browser would see: tags with their attributes, where they stand, and the text between them."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.html, self.tags, self.texts, self.open = html, [], [], []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in EMPTY:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open[-1:] not in (["script"], ["style"]):
-            self.texts.append(data)
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.texts).split())
-
-    @property
-    def data(self):
-        return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', self.html, re.S)[1])
-
-    def part(self, name):
-        """The text of one section."""
-        inside = self.html.split(f'<section id="{name}"', 1)[1] if name != "summary" else self.html
-        return Page(f"<section{inside.split('</section>', 1)[0]}</section>").text
-
-
-def page_of(folder, **asked):
-    return Page(report_html(Study.open(folder), **asked))
-
 
 def decoded(address):
     kind, content = address.split(",", 1)
     assert kind in ("data:image/png;base64", "data:image/webp;base64", "data:image/jpeg;base64")
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(content))).convert("RGB"))
-
-
-def numbers(text, kind):
-    return np.frombuffer(base64.b64decode(text), dtype=kind)
 
 
 @pytest.fixture(scope="module")
@@ -242,47 +191,6 @@ def test_the_map_has_every_sample_at_its_place_and_in_its_color(made, whole):
         ]
 
 
-def test_decisions_are_those_of_the_log(folder):
-    """Who decided what with which note, disagreements named, and the counts of what stands."""
-    study = Study.open(folder)
-    first, second, third = ranked_rows(study.samples["suspicion"].to_numpy())[:3].tolist()
-    log = Decisions.open(study)
-    other = (int(study.samples["label"].iloc[first]) + 1) % 4
-    log.decide([first], "relabel", other, "plainly so", "Ada")
-    log.decide([first], "drop", note="no <b>label</b>", who="Grace")
-    log.decide([second], "keep", who="Ada")
-    log.decide([third], "drop", who="Ada")
-    log.undo("Ada")
-    page = page_of(folder)
-    card = Page(re.search(rf'id="sample-{first}">(.*?)</article>', page.html, re.S)[1]).text
-    assert "People disagree" in card and "plainly so" in card and "no <b>label</b>" in card
-    assert f"Relabel to {other} by Ada" in card and "Drop by Grace" in card
-    assert "Keep by Ada" in Page(re.search(rf'id="sample-{second}">(.*?)</article>', page.html, re.S)[1]).text
-    assert "Nobody has decided" in Page(re.search(rf'id="sample-{third}">(.*?)</article>', page.html, re.S)[1]).text
-    assert "Reviewed 2 of" in page.part("doubts") and "Kept 1" in page.part("doubts")
-    assert "Decided by 2 people" in page.part("doubts")
-
-
-def test_the_album_is_told_in_its_order(folder):
-    """Saved views with name, note, condition and count; picked samples with note and neighbors."""
-    study = Study.open(folder)
-    album = Album.open(study)
-    album.save(name="last", note="two\nlines", page="density", color="soft_density", filter="label=1|2")
-    album.save(name="first", page="map", filter="nothing=1", color="nothing", sample=7, place=(0.0, 0.0, 5.0))
-    album.move(2, 0)
-    album.pick(11, "look here", "Ada")
-    page = page_of(folder)
-    views, picks = page.part("views"), page.part("picks")
-    count = int(study.samples["label"].isin([1, 2]).sum())
-    assert views.index("first") < views.index("last")
-    assert "Label is 1 or 2" in views and f"{count} samples of 300 pass" in views and "the page Density" in views
-    assert "something that this study does not have" in views and "two lines" in views
-    assert "look here" in picks and "Picked by Ada" in picks
-    near = study.neighbors(11, k=parts.NEIGHBORS).indices.tolist()
-    shown = re.search(r'id="pick-11">(.*?)</article>', page.html, re.S)[1]
-    assert [int(row) for row in re.findall(r'data-row="(\d+)"', shown)] == [11, *near]
-
-
 def _without(*names):
     return lambda table: table.drop(columns=[name for name in names if name in table])
 
@@ -330,44 +238,12 @@ def test_every_kind_of_study_has_a_report(kind, folder, tmp_path):
         assert "no labels" in page.part("doubts")
 
 
-def test_a_sample_without_direction_has_no_neighbors(folder):
-    """It is said so, where its neighbors would stand."""
-    Album.open(Study.open(folder)).pick(4)
-    indices = np.load(folder / "neighbors/network/indices.npy")
-    similarities = np.load(folder / "neighbors/network/similarities.npy")
-    indices[4], similarities[4] = -1, np.nan
-    _stored(folder, {"network/indices": indices, "network/similarities": similarities})
-    assert "has no direction" in page_of(folder).part("picks")
-
-
-def _stored(folder, changed):
-    """The study with other arrays in place of some of its neighbors."""
-    writer = StudyWriter.resume(folder)
-    part = writer.part("neighbors", "changed")
-    for source in (folder / "neighbors").rglob("*.npy"):
-        name = str(source.relative_to(folder / "neighbors"))
-        (part / name).parent.mkdir(exist_ok=True)
-        np.save(part / name, changed.get(name.removesuffix(".npy"), np.load(source)))
-    writer.commit("neighbors", StepRecord("changed", 0.0, 0), "neighbors")
-
-
 def test_a_table_has_no_pictures_and_says_nothing_of_them(tmp_path):
     """Its samples are named by number."""
     page = page_of(synthetic_study(tmp_path / "table", n=60, classes=3, thumbnails=False))
     assert page.data["sheets"] is None
     assert not [one for tag, one in page.tags if tag == "img" and "data-row" in one]
     assert "pictures of" not in page.text
-
-
-@pytest.mark.slow
-def test_a_hundred_thousand_samples_stay_small(tmp_path):
-    """At most 15 MB; every sample has its place; what has no picture is said."""
-    html = report_html(Study.open(synthetic_study(tmp_path / "large", n=100_000, classes=10)))
-    page = Page(html)
-    assert len(html.encode()) <= 15e6
-    assert page.data["n"] == 100_000
-    pictured = len(numbers(page.data["sheets"]["rows"], "<u4"))
-    assert f"pictures of {pictured:,} of them" in page.text
 
 
 def test_beyond_the_most_points_a_random_choice_is_shown_and_said(folder, monkeypatch):
@@ -420,17 +296,21 @@ def test_progress_goes_to_its_end(made):
     assert told[0][0] == 0 and told[-1][0] == 1 and all(words for _, words in told)
 
 
-def test_a_log_that_cannot_be_read_does_not_keep_the_rest_back(folder):
-    """The report says so and tells everything else."""
-    (folder / "decisions.sqlite").write_bytes(b"no database" * 1000)
-    (folder / "album.sqlite").write_bytes(b"no database" * 1000)
-    page = page_of(folder)
-    assert "could not be read" in page.part("doubts") and "could not be read" in page.part("views")
-    assert len(re.findall('class="card"', page.html)) == 12
-
-
 def test_a_value_that_is_missing_is_a_dash_not_a_number(folder):
     """A sample without a suggestion is not told to be of class −1."""
     rewritten(folder, lambda table: table.assign(prediction=-1, suggested_label=-1, confidence=np.nan))
     text = page_of(folder).text
     assert "−1 %" not in text and "suggested -1" not in text and not re.search(r"\bnan\b", text)
+
+
+def test_samples_of_no_known_split_are_neither_trained_on_nor_held_out(folder):
+    """They count in neither number, nor in the share of held-out answers."""
+
+    def with_holes(table):
+        answers = np.where(table.index % 10 < 7, 1 - table["label"].clip(0, 1), table["label"])
+        split = np.select([table.index % 10 < 5, table.index % 10 < 7], ["train", None], "held-out")
+        return table.assign(split=split, prediction=answers)
+
+    text = page_of(rewritten(folder, with_holes)).text
+    assert "150 trained on, 90 held out" in text
+    assert "100 % of 90 held-out samples" in text

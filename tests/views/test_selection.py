@@ -165,3 +165,12 @@ def test_rows_that_are_none_or_too_many_are_refused(text):
     """A link stays short, and a range of rows is no list of rows."""
     with pytest.raises(SettingsError, match="Clear the filter"):
         Filter.parse(f"rows={text}")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("5..inf", "at least 5"), ("-inf..0.25", "at most 0.25"), ("1..2", "from 1 to 2"), ("-inf..inf", "is a number")],
+)
+def test_a_range_with_an_open_end_is_told_without_infinity(text, words):
+    (condition,) = Filter.parse(f"suspicion={text}").conditions
+    assert condition.in_words() == f"Suspicion {words}"

@@ -7,27 +7,31 @@ import numpy as np
 from explorer.errors import ExplorerError
 from explorer.study.decision import Opinion
 from explorer.study.decisions import Decisions
-from explorer.study.given import Label, numbers_of
 from explorer.study.review import left_of, progress_of
 from explorer.study.standing import VERDICTS, Standing
 from explorer.study.study import Study
-from explorer.views.reading import class_name, read_value, write_rows
+from explorer.views.reading import class_name, label_text, read_value, write_rows
 from explorer.views.reasons import differs, few_neighbors, ranked_rows, ranking_of, reasons
-from explorer.views.report.markup import Markup, element
+from explorer.views.report.markup import Markup, element, together
 from explorer.views.report.measured import Figures, figures_beside, known_values
 from explorer.views.report.parts import (
     Pictures,
     bullets,
     counted,
     date_of,
+    fitting,
+    given_of,
     labels_of,
-    neighbor_row,
+    left_out,
+    nearest,
     numbers,
     paragraph,
     percent,
     section,
 )
 
+MOST_OPINIONS = 12
+"""Of one sample that are told one by one."""
 VERBS = {"keep": "Keep", "relabel": "Relabel", "drop": "Drop", "unsure": "Unsure"}
 
 
@@ -62,52 +66,61 @@ def doubts_of(study: Study) -> Doubts:
     return Doubts(order, ranking, standing.verdicts(), stands)
 
 
-def doubts_section(study: Study, pictures: Pictures, doubts: Doubts, suspects: int, figures: Figures) -> Markup:
-    """The first of the order of doubt, each as a card, and how far the review is."""
-    title = "Which labels are doubtful?" if study.task == "classification" else "Which targets are doubtful?"
+def doubts_section(
+    study: Study, pictures: Pictures, doubts: Doubts, suspects: int, figures: Figures, room: int
+) -> Markup:
+    """The first of the order of doubt, each as a card, as far as so many bytes reach, and how far the review is."""
+    title = f"Which {given_of(study)}s are doubtful?"
     if doubts.ranking is None:
         words = "This study has no labels or targets that could be doubted."
         return section("doubts", title, paragraph(words, kind="none"))
     few = few_neighbors(study) if len(known_values(study, "soft_density")) else -np.inf
-    shown = [int(row) for row in doubts.order[:suspects]]
-    cards = [
-        element(
-            "article",
-            sample_head(study, pictures, row, f"Sample {row}", f"rank {place:,} of {len(doubts.order):,}"),
-            element("div", change_of(study, row), bullets(reasons(study, row, few), "reasons"), class_="why"),
-            decided(study, doubts.opinions.get(row, ())),
-            element("div", element("h4", "Nearest neighbors"), neighbor_row(pictures, row), class_="near"),
-            class_="card",
-            id=f"sample-{row}",
-        )
-        for place, row in enumerate(shown, 1)
-    ]
-    lead = (
-        f"Of {counted(len(doubts.order), 'ranked sample')} these {len(shown)} come first. The order is one of doubt: "
-        "it says where to look first, and is no probability that a label is wrong."
-        if shown
-        else "No sample is ranked."
-    )
+    asked = list(enumerate(doubts.order[:suspects].tolist(), 1))
+    cards = fitting(asked, lambda one: _card(study, pictures, doubts, *one, few), room)
     return section(
         "doubts",
         title,
-        paragraph(lead),
-        paragraph(f"The decisions could not be read: {doubts.trouble}", kind="warned") if doubts.trouble else None,
-        element("h3", "Decisions so far"),
-        progress(study, doubts),
+        paragraph(_lead(study, doubts, len(cards))),
+        paragraph(f"The decisions could not be read: {doubts.trouble}", kind="warned")
+        if doubts.trouble
+        else together(element("h3", "Decisions so far"), progress(study, doubts)),
         figures_beside(figures, "suspicion", "classes"),
         element("h3", "First in the order of doubt") if cards else None,
         cards,
+        left_out(len(asked) - len(cards), "sample"),
     )
 
 
-def sample_head(study: Study, pictures: Pictures, row: int, title: str, under: str = "") -> Markup:
-    """Picture and name of one sample."""
+def _lead(study: Study, doubts: Doubts, shown: int) -> str:
+    if not len(doubts.order):
+        return "No sample is ranked."
+    ranked = counted(len(doubts.order), "ranked sample")
+    first = f"Of {ranked} these {shown} come first." if shown else f"Of {ranked} none is shown here."
+    return (
+        f"{first} The order is one of doubt: it says where to look first, and is no probability that a "
+        f"{given_of(study)} is wrong."
+    )
+
+
+def _card(study: Study, pictures: Pictures, doubts: Doubts, place: int, row: int, few: float) -> Markup:
+    return element(
+        "article",
+        sample_head(study, pictures, row, f"Sample {row}", f"rank {place:,} of {len(doubts.order):,}"),
+        element("div", change_of(study, row), bullets(reasons(study, row, few), "reasons"), class_="why"),
+        None if doubts.trouble else decided(study, doubts.opinions.get(row, ())),
+        nearest(pictures, row),
+        class_="card",
+        id=f"sample-{row}",
+    )
+
+
+def sample_head(study: Study, pictures: Pictures, row: int, title: str, under: str = "", level: str = "h4") -> Markup:
+    """Picture and name of one sample, the name as a heading of a level."""
     (label,) = labels_of(study, [row])
     return element(
         "header",
         pictures.picture(row, f"Sample {row}" + (f", given {label}" if label else ""), "large"),
-        element("h4", title),
+        element(level, title),
         paragraph(under, kind="under") if under else None,
     )
 
@@ -141,21 +154,17 @@ def decided(study: Study, opinions: tuple[Opinion, ...]) -> Markup:
             element("span", f" by {one.who or 'somebody without a name'}, {date_of(one.decided_at)}", class_="by"),
             element("q", one.note) if one.note else None,
         )
-        for one in opinions
+        for one in opinions[:MOST_OPINIONS]
     ]
+    more = len(opinions) - len(lines)
+    words = f"People disagree; the {given_of(study)} stays until they agree:"
     return element(
         "div",
-        paragraph("People disagree; the label stays until they agree:", kind="none") if disagree else None,
+        paragraph(words, kind="none") if disagree else None,
         lines,
+        paragraph(f"and {counted(more, 'more person', 'more people')}", kind="none") if more else None,
         class_="decided",
     )
-
-
-def label_text(study: Study, label: Label) -> str:
-    """A label as people read it: a class by name, targets in six digits."""
-    if study.task == "classification":
-        return class_name(study, label)
-    return ", ".join(f"{one:.6g}".replace("-", "−") for one in np.atleast_1d(numbers_of(label)))
 
 
 def progress(study: Study, doubts: Doubts) -> Markup:
@@ -163,13 +172,12 @@ def progress(study: Study, doubts: Doubts) -> Markup:
     found = progress_of(doubts.verdicts)
     reviewed = int(found["reviewed"])
     if not reviewed:
-        return paragraph("Nobody has decided about a label of this study yet.", kind="none")
+        return paragraph(f"Nobody has decided about a {given_of(study)} of this study yet.", kind="none")
     cells = [("Reviewed", f"{reviewed:,}", f"of {len(doubts.order):,} ranked samples")]
     names = ("relabeled", "dropped", "kept", "unsure", "conflicts")
     cells += [(name.capitalize(), f"{found[name]:,}", _share(found[name], reviewed)) for name in names if found[name]]
     if found["precision"] is not None:
         cells.append(("Were wrong", percent(found["precision"]), "of those decided clearly"))
-    left = expected_left(study, doubts)
     people = len({one.who for opinions in doubts.opinions.values() for one in opinions})
     return element(
         "div",
@@ -177,20 +185,33 @@ def progress(study: Study, doubts: Doubts) -> Markup:
         _bar(doubts.verdicts),
         paragraph(
             f"Decided by {counted(people, 'person', 'people')}. Wrong are those that were relabeled or dropped. ",
-            f"About {left['wrong']:,.0f} more wrong labels are expected among the rest: the review has come past "
-            f"{percent(left['coverage'])} of those that were planted on paper. Take it as an order of magnitude."
-            if left
-            else "Too few wrong labels were found to tell how many are left.",
+            _left(study, doubts),
         ),
     )
 
 
 def expected_left(study: Study, doubts: Doubts) -> dict[str, float] | None:
     """How many wrong labels are expected among the rest; None where nobody can tell."""
-    planted = study.notes("statistics").get("planted")
-    if not planted or "suspicion" not in study.samples:
+    planted = _planted(study)
+    if not planted:
         return None
-    return left_of(study.samples["suspicion"].to_numpy(dtype=float), doubts.verdicts, planted["suspicion"])
+    return left_of(study.samples["suspicion"].to_numpy(dtype=float), doubts.verdicts, planted)
+
+
+def _planted(study: Study) -> list[float]:
+    """Where wrong labels come up that were planted on paper; empty where none could be, as among targets."""
+    planted = study.notes("statistics").get("planted")
+    return planted["suspicion"] if planted and "suspicion" in study.samples else []
+
+
+def _left(study: Study, doubts: Doubts) -> str:
+    left = expected_left(study, doubts)
+    if left:
+        return (
+            f"About {left['wrong']:,.0f} more wrong labels are expected among the rest: the review has come past "
+            f"{percent(left['coverage'])} of those that were planted on paper. Take it as an order of magnitude."
+        )
+    return "Too few wrong labels were found to tell how many are left." if _planted(study) else ""
 
 
 def doubted_count(study: Study) -> tuple[int, str] | None:

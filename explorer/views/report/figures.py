@@ -40,7 +40,16 @@ class Figure:
     title: str
     caption: str
     """What is seen and how to read it, as plain text."""
-    svg: Markup
+    drawing: Drawing
+
+    @property
+    def svg(self) -> Markup:
+        """The drawing with its words, as a file of its own."""
+        return self.drawn(self.name)
+
+    def drawn(self, name: str) -> Markup:
+        """The same under another name: a page that shows it twice needs two."""
+        return whole(name, self.title, self.caption, self.drawing)
 
 
 @remembered(most=1)
@@ -72,7 +81,7 @@ def _density(study: Study) -> Figure | None:
         + (" On each bar stands a typical sample of it." if len(shown) else "")
         + _left_out(counts)
     )
-    return _figure("density", "How many samples does the network treat alike?", caption, drawing)
+    return Figure("density", "How many samples does the network treat alike?", caption, drawing)
 
 
 def _denoising(study: Study) -> Figure | None:
@@ -97,7 +106,7 @@ def _denoising(study: Study) -> Figure | None:
         "Which share of independent label noise the network's own averaging leaves, under the paper's assumptions."
         f"{words} It is no error bar.{_left_out(factors)}"
     )
-    return _figure("denoising", "How far is label noise averaged away?", caption, drawing)
+    return Figure("denoising", "How far is label noise averaged away?", caption, drawing)
 
 
 def _leverage(study: Study) -> Figure | None:
@@ -112,7 +121,7 @@ def _leverage(study: Study) -> Figure | None:
         f"leverage gain and {np.median(factors[rows]):.3g} for the factor. Where the truth was known, the leverage "
         f"gain came nearer to it.{_thinned_words(rows, study.n)}"
     )
-    return _figure("leverage", "Leverage gain and denoising factor", caption, drawing)
+    return Figure("leverage", "Leverage gain and denoising factor", caption, drawing)
 
 
 def _agreement(study: Study) -> Figure | None:
@@ -140,7 +149,7 @@ def _agreement(study: Study) -> Figure | None:
         f"mixed above {rule.mixed:.3g}, half the variance of all labels together. The names are readings to check by "
         f"looking; beside them stands how many samples lie there.{_thinned_words(rows, study.n)}"
     )
-    return _figure("agreement", "Do the neighbors agree?", caption, drawing)
+    return Figure("agreement", "Do the neighbors agree?", caption, drawing)
 
 
 def _suspicion(study: Study) -> Figure | None:
@@ -161,7 +170,7 @@ def _suspicion(study: Study) -> Figure | None:
         f"{_share(against, len(finite))} of the labels. A contradiction is a reason to look, not a verdict."
         f"{_left_out(margins)}"
     )
-    return _figure("suspicion", "How many given labels are contradicted?", caption, drawing)
+    return Figure("suspicion", "How many given labels are contradicted?", caption, drawing)
 
 
 def _residuals(study: Study) -> Figure | None:
@@ -179,7 +188,7 @@ def _residuals(study: Study) -> Figure | None:
         "How far each target lies from what all other samples, seen by the network, predict for it, in units of the "
         f"usual distance. Those far right are the ones to look at first.{_left_out(residuals)}"
     )
-    return _figure("suspicion", "Which targets are far from what the others say?", caption, drawing)
+    return Figure("suspicion", "Which targets are far from what the others say?", caption, drawing)
 
 
 def _classes(study: Study) -> Figure | None:
@@ -204,11 +213,7 @@ def _classes(study: Study) -> Figure | None:
         f"For {apart:,} of {len(given):,} samples all others speak for another class than the given one. Rows are the "
         f"given labels, columns the suggested ones.{others}"
     )
-    return _figure("classes", "Which classes are given for which?", caption, drawing)
-
-
-def _figure(name: str, title: str, caption: str, drawing: Drawing) -> Figure:
-    return Figure(name, title, caption, whole(name, title, caption, drawing))
+    return Figure("classes", "Which classes are given for which?", caption, drawing)
 
 
 def _values(study: Study, column: str) -> np.ndarray | None:

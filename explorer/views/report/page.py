@@ -35,6 +35,10 @@ NAMES = {
     "reading": "How to read it",
 }
 """The sections in their order, as the list of contents calls them."""
+MOST_BYTES = 15_000_000
+"""Of a page: mail adds a third to what is attached, and many boxes take no more than 20 MB."""
+SPARE = 300_000
+"""Bytes of it for what is between the cards: style, script, contents, figures of the doubts."""
 Progress = Callable[[float, str], None]
 
 
@@ -52,27 +56,29 @@ def report_html(study: Study, *, suspects: int = 12, progress: Progress | None =
     Raises:
         StepMissing: the study has no samples table yet.
 
-    Cost: some seconds for 5,000 small pictures; at most about 15 MB, whatever the study's size.
+    Cost: some seconds for 5,000 small pictures; at most MOST_BYTES, whatever the study's size.
     """
     tell = progress or (lambda share, words: None)
     tell(0.0, "Reading decisions and saved views")
-    doubts, pictures = doubts_of(study), Pictures(study)
-    first = _first_rows(study, doubts, suspects)
+    doubts = doubts_of(study)
     tell(0.1, "Drawing figures")
     drawn = {one.name: one for one in figures(study)}
-    tell(0.25, "Choosing samples")
-    sections: dict[str, Markup | None] = {"summary": summary(study, doubts, now_in_utc())}
+    sections = {"summary": summary(study, doubts, now_in_utc())}
     sections["faithful"] = faithful_section(study)
     sections["density"] = density_section(study, drawn)
     sections["denoising"] = denoising_section(study, drawn)
-    sections["doubts"] = doubts_section(study, pictures, doubts, suspects, drawn)
-    sections["picks"] = picks_section(study, pictures, doubts)
-    tell(0.4, "Drawing saved views")
-    sections["views"] = views_section(study)
-    tell(0.5, "Packing the map and its pictures")
-    sections["map"] = map_section(study, first)
     sections["settings"] = settings_section(study)
     sections["reading"] = reading_section(study)
+    tell(0.25, "Packing the map and its pictures")
+    sections["map"] = map_section(study, _first_rows(study, doubts, suspects))
+    # What people chose, and as many suspects as were asked for, may come to any size: each has a third of what is left.
+    room = max(MOST_BYTES - SPARE - sum(len(one.encode()) for one in sections.values()), 0) // 3
+    pictures = Pictures(study, room)
+    tell(0.7, "Choosing samples")
+    sections["doubts"] = doubts_section(study, pictures, doubts, suspects, drawn, room)
+    sections["picks"] = picks_section(study, pictures, doubts, room)
+    tell(0.8, "Drawing saved views")
+    sections["views"] = views_section(study, pictures, drawn, room)
     tell(0.95, "Writing the page")
     shown = [name for name in NAMES if sections.get(name)]
     html = _page(study, shown, [sections[name] for name in shown], pictures)

@@ -1,7 +1,7 @@
 """What the sections of a report are made of: sections, numbers, pictures of samples with their neighbors."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -10,18 +10,22 @@ from explorer.views.reading import write_rows
 from explorer.views.report.markup import Markup, element
 from explorer.views.report.pictures import address_of, has_pictures
 
-ROOM = 3_000_000
-"""Characters for all pictures beside texts; beyond half of it they are packed with loss, beyond it left out."""
 NEIGHBORS = 8
 """Shown of each sample that is shown."""
+Thing = TypeVar("Thing")
 
 
 class Pictures:
     """Pictures of samples in the text of one report, no more of them than fit."""
 
-    def __init__(self, study: Study) -> None:
-        """Nothing is packed yet."""
-        self.study = study
+    def __init__(self, study: Study, room: int) -> None:
+        """Nothing is packed yet.
+
+        Args:
+            study: whose pictures.
+            room: characters for all of them; beyond half of it they are packed with loss, beyond it left out.
+        """
+        self.study, self.room = study, room
         self.exists = has_pictures(study)
         self.left_out = 0
         self.lossy = 0
@@ -31,10 +35,10 @@ class Pictures:
         """The picture of one sample as an element; None when the study has none, or no room is left for it."""
         if not self.exists or row < 0:
             return None
-        if self._spent >= ROOM:
+        if self._spent >= self.room:
             self.left_out += 1
             return None
-        is_exact = self._spent < ROOM / 2
+        is_exact = self._spent < self.room / 2
         address = address_of(self.study.thumbnail(row), is_exact)
         self._spent += len(address)
         self.lossy += not is_exact
@@ -85,13 +89,40 @@ def table(lines: Sequence[tuple[str, Any]]) -> Markup | None:
     return element("table", element("tbody", rows), class_="facts")
 
 
+def fitting(things: Sequence[Thing], card: Callable[[Thing], Markup], room: int) -> list[Markup]:
+    """Cards of the first of some things, as many as so many bytes hold."""
+    cards: list[Markup] = []
+    for one in things:
+        made = card(one)
+        room -= len(made.encode())
+        if room < 0:
+            break
+        cards.append(made)
+    return cards
+
+
+def left_out(count: int, what: str) -> Markup | None:
+    """That some cards have no room; None where all have."""
+    if not count:
+        return None
+    were = "was" if count == 1 else "were"
+    return paragraph(f"{counted(count, f'more {what}')} {were} left out to keep this page small.", kind="none")
+
+
+def nearest(pictures: Pictures, row: int) -> Markup:
+    """The nearest neighbors of a sample under a heading of their own."""
+    return element("div", element("h4", "Nearest neighbors"), neighbor_row(pictures, row), class_="near")
+
+
 def neighbor_row(pictures: Pictures, row: int, most: int = NEIGHBORS) -> Markup:
     """The nearest neighbors of a sample: picture, similarity and label, with a mark where the label is another."""
     study = pictures.study
     if "neighbors" in study.steps_missing:
         return paragraph("The neighbors of this study have not been computed yet.", kind="none")
-    found = study.neighbors(row, k=most)
-    known = [(int(other), float(one)) for other, one in zip(*_columns(found), strict=True) if other >= 0]
+    # More than are stored would be searched for, over all samples, once for each card.
+    found = study.neighbors(row, k=min(most, study.array("neighbors/network/indices").shape[1]))
+    pairs = zip(found.indices, found.similarities, strict=True)
+    known = [(int(other), float(one)) for other, one in pairs if other >= 0]
     if not known:
         return paragraph("No neighbors: its gradient is zero or not finite, so it has no direction.", kind="none")
     given, *labels = labels_of(study, [row, *(other for other, _ in known)])
@@ -113,14 +144,19 @@ def neighbor_row(pictures: Pictures, row: int, most: int = NEIGHBORS) -> Markup:
     return element("ul", tiles, class_="row", aria_label=f"nearest neighbors of sample {row}, the most similar first")
 
 
+def given_of(study: Study) -> str:
+    """What is given of a sample, as a word and a column: label or target."""
+    return "label" if study.task == "classification" else "target"
+
+
 def labels_of(study: Study, rows: Sequence[int]) -> list[str]:
     """The given labels or targets as text; empty ones where the study has none."""
-    return write_rows(study, "label" if study.task == "classification" else "target", rows)
+    return write_rows(study, given_of(study), rows)
 
 
 def has_labels(study: Study) -> bool:
     """Whether the study has labels or targets."""
-    return bool(study.columns_of("label" if study.task == "classification" else "target"))
+    return bool(study.columns_of(given_of(study)))
 
 
 def write_similarity(value: float) -> str:
@@ -145,7 +181,3 @@ def date_of(time: str) -> str:
     """A time of a study, to the minute."""
     day, _, hour = time.partition("T")
     return f"{day} {hour[:5]} UTC" if hour else day
-
-
-def _columns(found: Any) -> tuple[np.ndarray, np.ndarray]:
-    return found.indices, found.similarities

@@ -43,11 +43,6 @@ def has_pictures(study: Study) -> bool:
     return min(sheets.get("width", 0), sheets.get("height", 0)) >= LEAST_SIDE
 
 
-def picture_of(study: Study, row: int) -> str:
-    """The small picture of one sample as a data address, every pixel kept."""
-    return address_of(study.thumbnail(row))
-
-
 def address_of(pixels: np.ndarray, exact: bool = True) -> str:
     """A picture as a data address, in the form that is smallest.
 

@@ -9,7 +9,7 @@ from explorer.views.reading import write_value
 from explorer.views.report.doubts import Doubts, doubted_count, expected_left
 from explorer.views.report.markup import Markup, element
 from explorer.views.report.measured import COUNT, GAIN, known_values, reading_of_factor
-from explorer.views.report.parts import bullets, counted, date_of, has_labels, numbers, paragraph, percent
+from explorer.views.report.parts import bullets, counted, date_of, given_of, has_labels, numbers, paragraph, percent
 
 
 def summary(study: Study, doubts: Doubts, made_at: str) -> Markup:
@@ -37,9 +37,9 @@ def _what(study: Study) -> str:
     else:
         parts.append("regression of " + counted(subject["outputs"], "number"))
     if "split" in study.samples:
-        held = int((study.samples["split"] != "train").sum())
+        held, trained = int(held_out(study).sum()), int((study.samples["split"] == "train").sum())
         if held:
-            parts.append(f"{study.n - held:,} trained on, {held:,} held out")
+            parts.append(f"{trained:,} trained on, {held:,} held out")
     return " · ".join(parts)
 
 
@@ -61,7 +61,7 @@ def _cells(study: Study, doubts: Doubts) -> list[tuple[str, str, str]]:
         cells.append(("Labels doubted", f"{found[0]:,}", f"{percent(found[0] / study.n)} of all samples"))
     reviewed = int(progress_of(doubts.verdicts)["reviewed"])
     if reviewed:
-        cells.append(("Reviewed by people", f"{reviewed:,}", f"{counted(_wrong(doubts), 'label')} found wrong"))
+        cells.append(("Reviewed by people", f"{reviewed:,}", f"{counted(_wrong(doubts), given_of(study))} found wrong"))
     return cells
 
 
@@ -79,10 +79,16 @@ def right_answers(study: Study) -> tuple[float, str] | None:
     label, answer = (study.samples[name].to_numpy() for name in ("label", "prediction"))
     known, words = (label >= 0) & (answer >= 0), "of all samples"
     if "split" in study.samples:
-        held = known & (study.samples["split"] != "train").to_numpy(dtype=bool)
+        held = known & held_out(study)
         if held.any() and not held[known].all():
             known, words = held, f"of {int(held.sum()):,} held-out samples"
     return (float((label == answer)[known].mean()), words) if known.any() else None
+
+
+def held_out(study: Study) -> np.ndarray:
+    """[n] bool: the network was not trained on it; False where nobody knows."""
+    split = study.samples["split"]
+    return (split.notna() & (split != "train")).to_numpy(dtype=bool)
 
 
 def _faithful(study: Study) -> tuple[str, str] | None:
@@ -162,7 +168,7 @@ def _reviewed(study: Study, doubts: Doubts) -> tuple[str, str] | None:
     return (
         "What people decided:",
         f"{counted(int(found['reviewed']), 'sample was', 'samples were')} reviewed and "
-        f"{counted(_wrong(doubts), 'label')} found wrong.{rest}",
+        f"{counted(_wrong(doubts), given_of(study))} found wrong.{rest}",
     )
 
 
