@@ -32,7 +32,7 @@ AT_ONCE = 1000
 """Shards that wait with Ray; more would only fill memory with their row numbers."""
 PATIENCE_SECONDS = 60.0
 """After so long without a finished shard it is told what is waited for."""
-CONNECT_SECONDS = 20.0
+CONNECT_SECONDS = 60.0
 CONNECT = "import ray, sys; ray.init(sys.argv[1], log_to_driver=False, logging_level='ERROR')"
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 """Ray tells nobody that it is used, and does not warn of what it may change one day."""
@@ -143,11 +143,16 @@ def _result(reference: Any, say: Say) -> Any:
             "memory must suffice for the workers, found that Ray ended one to save its machine. Give Ray fewer cores "
             "(`ray start --num-cpus`), or lower --batch-size, --coordinates or --dim; what is done is kept."
         ) from error
-    except ray.exceptions.RayError as error:
+    except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError) as error:
         raise EngineError(
             f"expected workers that stay alive, found that one died on the same shard {RETRIES + 1} times "
             f"({_first_line(error)}). Look at the memory of its machine, or build with --engine serial; what is done "
             "is kept."
+        ) from error
+    except ray.exceptions.RayError as error:
+        raise EngineError(
+            f"expected Ray to run a shard, found: {_first_line(error)}. Look at `ray status`, or build with --engine "
+            "serial; what is done is kept."
         ) from error
     for note in notes:
         say(note)
@@ -161,7 +166,8 @@ def _sent(work: ShardWork) -> Any:
     """
     import ray
 
-    own = [module for module in list(sys.modules.values()) if _is_own(module)]
+    # By name: one module may be there under two.
+    own = {module.__name__: module for module in list(sys.modules.values()) if _is_own(module)}.values()
     for module in own:
         ray.cloudpickle.register_pickle_by_value(module)
     try:
@@ -285,7 +291,8 @@ def _waited_for(shards: int, gpus: int) -> str:
         for name in ("CPU", *(["GPU"] if gpus else []))
     )
     each = "one CPU and one GPU" if gpus else "one CPU"
-    return f"no shard was finished in {PATIENCE_SECONDS:.0f} s: {shards} wait for {each} each, Ray has {told}"
+    waited = f"no shard was finished in {PATIENCE_SECONDS:.0f} s"
+    return f"{waited}: {shards} are at work or wait for {each} each; Ray has {told}"
 
 
 def _first_line(error: BaseException) -> str:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -33,7 +35,7 @@ ray = pytest.importorskip("ray", reason="needs Ray: pip install -r requirements-
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 300
-"""Beyond this a process hangs. A worker imports torch, which takes half a minute where other programs want the cores."""
+"""Beyond this a process hangs. A worker imports torch, half a minute of it where other programs want the cores."""
 SETTINGS = replace(tiny.SETTINGS, engine="ray")
 
 
@@ -203,7 +205,9 @@ def test_waiting_for_what_the_cluster_does_not_have_is_told(workers, monkeypatch
     work.gpus = ShardMeasuring(tiny.subject(), None, replace(SETTINGS, device="cuda")).gpus
     with (
         ray_engine.ray_engine() as run,
-        pytest.raises(EngineError, match="1 wait for one CPU and one GPU each, Ray has 2 CPUs .* and 0 GPUs"),
+        pytest.raises(
+            EngineError, match="1 are at work or wait for one CPU and one GPU each; Ray has 2 CPUs .* and 0 GPUs"
+        ),
     ):
         list(run(work, [0], say))
 
@@ -296,6 +300,47 @@ def test_a_running_cluster_is_joined_by_its_address(cluster, started, said, tmp_
     out, err = joined.communicate(timeout=PATIENCE_SECONDS)
     assert joined.returncode == 0, err
     assert content_without_engine(tmp_path / "ray") == content_without_engine(tmp_path / "serial")
+
+
+def guide(mark):
+    """The commands of a machine in the guide to clusters, one after another."""
+    text = (REPOSITORY / ".github" / "cluster.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```console\n(.*?)```", text, re.S)
+    lines = [line.partition("#")[0] for block in blocks for line in block.splitlines()]
+    return [line.removeprefix(mark).strip() for line in lines if line.startswith(mark)]
+
+
+def test_what_the_guide_says_to_one_machine_works(started, tmp_path):
+    _, build = guide("$ ")
+    done = started("-m", *shlex.split(build)[2:], "--limit", 200, "--study", tmp_path / "digits")
+    out, err = done.communicate(timeout=PATIENCE_SECONDS)
+    assert (done.returncode, "complete" in out) == (0, True), err
+
+
+def test_what_the_guide_says_to_a_cluster_works(started, tmp_path):
+    """The head's commands word for word, but for folders, port, and a Ray that ends with the test."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = str(one.getsockname()[1])
+    changes = {"/shared/explorer": str(REPOSITORY), "/shared/studies": str(tmp_path), "HEAD": "127.0.0.1"}
+    token, head, build = guide("head$ ")
+    head += " --block --num-cpus 2 --node-ip-address 127.0.0.1"
+    exported = token.partition("&&")[0]
+
+    def typed(command):
+        for word, own in {**changes, "6379": port}.items():
+            command = command.replace(word, own)
+        home = f"export HOME={tmp_path} PATH={Path(sys.executable).parent}:$PATH"
+        code = f"import os; os.execvp('bash', ['bash', '-c', {f'{home} && {exported} && {command}'!r}])"
+        return started("-c", code, without=("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"))
+
+    made = typed(token.partition("&&")[2])
+    assert made.communicate(timeout=PATIENCE_SECONDS) and made.returncode == 0
+    running = typed(head)
+    wait_until(lambda: is_answering(f"127.0.0.1:{port}"), running)
+    done = typed(f"{build} --limit 200")
+    out, err = done.communicate(timeout=PATIENCE_SECONDS)
+    assert (done.returncode, "complete" in out) == (0, True), err
 
 
 def is_answering(address):
