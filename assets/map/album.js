@@ -40,8 +40,8 @@ class Album {
         ]
         : [element("button", { disabled: this.refusal !== undefined, title: this.refusal, onclick: open }, "+ Add to report")]
       ).filter(Boolean),
-      ...(trouble ? [element("p", { role: "alert" }, trouble)] : []),
     );
+    if (trouble) this.complain(place, trouble);
   }
 
   open(place, row) {
@@ -65,8 +65,15 @@ class Album {
 
   async act(place, row, path, message) {
     const trouble = await this.ask(path, message).then(() => "", (error) => error.message);
+    if (trouble && place.querySelector("textarea")) return this.complain(place, trouble); // the note stays
     this.draw(place, row, trouble);
     place.querySelector("button")?.focus({ preventScroll: true });
+    return undefined;
+  }
+
+  complain(place, trouble) {
+    place.querySelector("[role=alert]")?.remove();
+    place.append(element("p", { role: "alert" }, trouble));
   }
 
   async ask(path, message = null) {

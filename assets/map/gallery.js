@@ -9,6 +9,7 @@ Object.assign(NetworkMap.prototype, {
     const { gallery } = this.part;
     this.words = new Map();
     this.page = 0;
+    this.shownRows = undefined; // the strip below is a new one, with nothing in it
     const button = (name, title, text, onclick) => element("button", { class: name, title, "aria-label": title, onclick }, text);
     const sorts = element("select", { class: "sorts", "aria-label": "Order of the pictures" });
     sorts.addEventListener("change", () => this.sortGallery());

@@ -85,7 +85,7 @@ Object.assign(NetworkMap.prototype, {
   pan(dx, dy) {
     this.view.x -= dx / this.view.scale;
     this.view.y += dy / this.view.scale;
-    this.isWhole = false;
+    this.leavePlace();
     this.paint();
   },
 
@@ -163,6 +163,17 @@ Object.assign(NetworkMap.prototype, {
     this.part.counts.textContent = isAll ? words : `Selected ${number(this.litCount)} of ${number(n)}`;
   },
 
+  // To screen readers once the hand rests: a brush that is dragged would say a sentence for every step.
+  speakCount() {
+    clearTimeout(this.speaking);
+    this.speaking = setTimeout(() => {
+      const { tally, counts } = this.part;
+      const isInHand = [...this.charts.values()].some(({ hand }) => hand);
+      if (isInHand) this.speakCount();
+      else if (tally.textContent !== counts.textContent) tally.textContent = counts.textContent;
+    }, SPEAK_AFTER_MS);
+  },
+
   drawStatus() {
     const { conditions } = this.data;
     this.drawCount();
@@ -219,6 +230,7 @@ export default function show(component) {
   map.update(component);
   return () => {
     map.flush();
+    clearTimeout(map.speaking);
     map.watcher.disconnect();
     map.stripWatcher?.disconnect();
     window.removeEventListener("popstate", map.forget);

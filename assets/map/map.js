@@ -2,6 +2,7 @@
 // A click is answered from the routes at once; Python hears of it when the visitor has come to rest.
 
 const TELL_AFTER_MS = 400;
+const SPEAK_AFTER_MS = 600;
 const REACH = { mouse: 12, touch: 24 }; // pixels between a pointer and the point that it means
 const CLICK_SLACK = 6;
 const TRAIL_LENGTH = 20;
@@ -12,7 +13,7 @@ const NEIGHBORS = 24;
 class NetworkMap {
   constructor(root) {
     this.part = Object.fromEntries(
-      ["colors", "legend", "stage", "points", "marks", "lasso", "hover", "message", "counts", "conditions", "panel", "spoken", "fold", "charts", "gallery"]
+      ["colors", "legend", "stage", "points", "marks", "lasso", "hover", "message", "counts", "conditions", "panel", "spoken", "tally", "fold", "charts", "gallery"]
         .map((name) => [name, root.querySelector(`.${name}`)]),
     );
     this.pictures = new Pictures();
@@ -199,6 +200,7 @@ class NetworkMap {
   light() {
     this.litCount = this.cross.total;
     this.drawCount();
+    this.speakCount();
     this.lighting ||= requestAnimationFrame(() => {
       this.lighting = 0;
       if (this.layer.gl && this.lit) {

@@ -4,6 +4,7 @@ const SHARPNESS = 2;
 const MARGIN = 16;
 const TITLE = 44; // pixels above the map
 const LINE = 24; // pixels of a line of the legend
+const NOWHERE = { at: null, stage: null };
 
 Object.assign(NetworkMap.prototype, {
   async save() {
@@ -131,23 +132,33 @@ Object.assign(NetworkMap.prototype, {
     context.fillText(high, from + 188, LINE / 2 + 1);
   },
 
-  // Python keeps where the visitor looks: null for the whole map, else x and y of the middle and pixels to a unit.
+  // Python keeps where the visitor looks: nothing for the whole map, else x and y of the middle and pixels to a unit, on
+  // a map of some width and height.
   tellPlace() {
-    const { x, y, scale } = this.view;
-    const place = this.isWhole ? null : [x, y, scale];
-    const words = JSON.stringify(place);
+    const { x, y, scale, width, height } = this.view;
+    const seen = this.isWhole ? NOWHERE : this.seen ?? { at: [x, y, scale], stage: [width, height] };
+    const words = JSON.stringify(seen);
     if (words === this.placeTold || this.pointers.size) return;
     this.placeTold = words;
-    this.tell({ place });
+    this.tell({ place: seen.at, stage: seen.stage });
   },
 
   // Go where Python says, once for each time that it says so. The selected sample need not be in sight there.
-  visit({ serial, at }, smoothly = true) {
+  visit({ serial, at, stage }, smoothly = true) {
     if (serial === this.visited || !this.places) return;
     this.visited = serial;
     this.heldRow = at ? this.data.sample : null;
-    this.placeTold = JSON.stringify(at);
-    if (at) this.fly({ x: at[0], y: at[1], scale: at[2] }, smoothly);
+    this.placeTold = JSON.stringify(at ? { at, stage } : NOWHERE);
+    if (at) this.show({ at, stage }, smoothly);
     else if (!this.isWhole) this.fit(smoothly);
+  },
+
+  // All that was seen on a map of that size is seen on this one too, and stays so until the visitor moves it.
+  show(seen, smoothly) {
+    const { at: [x, y, scale], stage } = seen;
+    const { width, height } = this.view;
+    const factor = stage ? Math.min(width / stage[0], height / stage[1]) : 1;
+    this.fly({ x, y, scale: scale * factor }, smoothly);
+    this.seen = seen;
   },
 });

@@ -30,6 +30,7 @@ Object.assign(NetworkMap.prototype, {
     this.view = { x: 0, y: 0, scale: 1, ...this.view, width, height };
     this.ratio = ratio;
     if (this.isWhole) this.fit(false);
+    else if (this.seen) this.show(this.seen, false);
     this.paint();
     if (!isOther || !this.layer.count) return;
     this.drawPoints(); // at once: a canvas of another size is empty
@@ -58,7 +59,7 @@ Object.assign(NetworkMap.prototype, {
   },
 
   fly(goal, smoothly = true) {
-    this.isWhole = false;
+    this.leavePlace();
     cancelAnimationFrame(this.flight);
     const start = { ...this.view };
     const begun = performance.now();
@@ -72,9 +73,15 @@ Object.assign(NetworkMap.prototype, {
     step(begun);
   },
 
+  // What is seen is no longer what was fitted to the window, so it is not fitted to another one.
+  leavePlace() {
+    this.isWhole = false;
+    this.seen = null;
+  },
+
   zoom(factor, x = this.view?.width / 2, y = this.view?.height / 2) {
     if (!this.places) return;
-    this.isWhole = false;
+    this.leavePlace();
     const scale = Math.min(Math.max(this.view.scale * factor, this.whole / 4), this.whole * 2000);
     const [mapX, mapY] = this.toMap(x, y);
     this.view.scale = scale;

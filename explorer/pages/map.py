@@ -8,7 +8,8 @@ import streamlit as st
 
 from explorer.pages import routes, state
 from explorer.pages.columns import chart_columns, first_charts, interest, short_title
-from explorer.study.selections import Selections
+from explorer.pages.saving import keep_map_stage, map_stage
+from explorer.study.selections import read_selections
 from explorer.study.study import Study
 from explorer.views.remembered import remembered
 from explorer.views.selection import Between, Equals, OneOf, lasso, one_of, title_of
@@ -76,7 +77,7 @@ def _data(study: Study) -> dict[str, Any]:
         "filter": str(chosen),
         "conditions": _conditions(study),
         "charts": _charts(study),
-        "place": state.place_on_map(),
+        "place": {**state.place_on_map(), "stage": map_stage()},
         "presented": _presented(),
         "heard": st.session_state.get(HEARD, 0),
     }
@@ -109,8 +110,13 @@ def _charts(study: Study) -> dict[str, Any]:
         "columns": [{"column": name, "title": short_title(name)} for name in chart_columns(study)],
         "first": first_charts(study),
         "interest": {"column": column, "title": short_title(column), "rising": is_rising},
-        "named": Selections.open(study).names,
+        "named": _named(study),
     }
+
+
+@remembered(most=1)
+def _named(study: Study) -> tuple[str, ...]:
+    return tuple(read_selections(study.path, study.n).table)
 
 
 def _hear() -> None:
@@ -133,6 +139,7 @@ def _follow(told: dict[str, Any]) -> None:
         state.filter_by(lasso(told["lasso"]))
     if "place" in told:
         state.keep_map_place(told["place"])
+        keep_map_stage(told.get("stage"))
     if "brushes" in told:
         _brush(told["brushes"])
     if "kept" in told:

@@ -1,8 +1,9 @@
 """Keeping what is on screen: a page's control that saves it, links to saved views, picking a sample."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
+from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -10,7 +11,7 @@ import streamlit as st
 from explorer.errors import ExplorerError
 from explorer.pages.plain import plain
 from explorer.study.album import Album
-from explorer.study.saved import LONGEST, SavedView
+from explorer.study.saved import LONGEST, SavedView, checked_stage
 from explorer.study.study import Study
 from explorer.views.selection import Selection, title_of
 
@@ -18,6 +19,7 @@ SAVED = "saved"
 """The number of a saved view in an address that leads to it."""
 PRESENTED = "present"
 """The number of the saved view that is presented, in the address of the presentation."""
+_STAGE = "size_of_the_map_on_the_screen"
 _WHO = "name_of_the_visitor"
 _FOLLOWED = "saved_view_that_was_opened_last"
 
@@ -32,6 +34,7 @@ class Seen:
     """Of the filter, in words."""
     place: tuple[float, float, float] | None
     options: str
+    stage: tuple[float, float] | None = None
 
     def proposed_name(self) -> str:
         """A name for this view, from what makes it unlike others."""
@@ -56,7 +59,8 @@ def show_save(study: Study, look: Callable[[], Seen]) -> None:
             help="Keep this view for the page Present",
         )
     if is_asked:
-        _ask(study, look())
+        seen = look()
+        _ask(study, replace(seen, stage=map_stage() if seen.place else None))
 
 
 @st.dialog("Save this view")
@@ -91,6 +95,7 @@ def _save(study: Study, seen: Seen, name: str, note: str, who: str) -> bool:
             place=seen.place,
             who=who.strip(),
             options=seen.options,
+            stage=seen.stage,
         )
     except ExplorerError as trouble:
         st.error(plain(str(trouble)), icon=":material/error:")
@@ -135,15 +140,20 @@ def show_pick(study: Study, row: int) -> None:
 
 def address_of(study: Study, view: SavedView) -> str:
     """A link that opens the view, also on another machine with the same study folder."""
-    chosen = {"study": study.path.name, "sample": view.sample, "color": view.color, "filter": view.filter or None}
+    chosen = {"sample": view.sample, "color": view.color, "filter": view.filter or None, SAVED: view.id}
     known = {name: value for name, value in chosen.items() if value is not None}
     rest = f"&{view.options}" if view.options else ""
-    return f"/{'' if view.page == 'map' else view.page}?{urlencode({**known, SAVED: view.id})}{rest}"
+    return page_address(study, "" if view.page == "map" else view.page, **known) + rest
 
 
 def presentation_of(study: Study, slide: int | str) -> str:
     """A link that begins the presentation at one of its slides."""
-    return f"/?{urlencode({PRESENTED: slide, 'study': study.path.name})}"
+    return page_address(study, "", **{PRESENTED: slide})
+
+
+def page_address(study: Study, page: str, **chosen: object) -> str:
+    """A link to a page of the study, with what is chosen there; names of folders may hold any character."""
+    return f"/{page}?{urlencode({'study': study.path.name, **chosen})}"
 
 
 def follow_link(study: Study, show_place: Callable[[tuple[float, float, float] | None], None]) -> None:
@@ -156,9 +166,24 @@ def follow_link(study: Study, show_place: Callable[[tuple[float, float, float] |
         return
     st.session_state[_FOLLOWED] = (study.path.name, asked)
     try:
-        show_place(Album.open(study).view(number_of(asked)).place)
+        view = Album.open(study).view(number_of(asked))
+        show_place(view.place)
+        keep_map_stage(view.stage)
     except ExplorerError as trouble:
         st.warning(plain(str(trouble)), icon=":material/bookmark_remove:")
+
+
+def map_stage() -> tuple[float, float] | None:
+    """Width and height of the map on which the visitor's place on it was seen; None where that is not known."""
+    return st.session_state.get(_STAGE)
+
+
+def keep_map_stage(told: Any) -> None:
+    """Remember on what the place on the map was seen; what is no size, such as None, stands for not known."""
+    try:
+        st.session_state[_STAGE] = checked_stage(told)
+    except ExplorerError:
+        st.session_state[_STAGE] = None
 
 
 def number_of(text: str) -> int | str:

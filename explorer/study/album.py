@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.errors import SettingsError, StudyMismatch
-from explorer.study.database import Database
+from explorer.study.album_file import ALBUM, PICKS, VIEWS, keep_stage, read_stages
 from explorer.study.decision import now_in_utc
 from explorer.study.saved import Pick, SavedView, checked_place, checked_row, checked_view, checked_words
 
@@ -25,42 +25,6 @@ NAME = "album.sqlite"
 MOST_VIEWS = 500
 MOST_PICKS = 500
 """As many as a page, a report and a reader can bear."""
-ALBUM = Database(
-    schema="""
-CREATE TABLE views (
-    id INTEGER PRIMARY KEY,
-    position INTEGER NOT NULL,
-    removed INTEGER NOT NULL DEFAULT 0 CHECK (removed IN (0, 1)),
-    name TEXT NOT NULL,
-    note TEXT NOT NULL,
-    page TEXT NOT NULL,
-    sample INTEGER,
-    color TEXT,
-    filter TEXT NOT NULL,
-    x REAL,
-    y REAL,
-    scale REAL,
-    who TEXT NOT NULL,
-    made_at TEXT NOT NULL,
-    options TEXT NOT NULL
-);
-CREATE TABLE picks (
-    row INTEGER PRIMARY KEY,
-    position INTEGER NOT NULL,
-    note TEXT NOT NULL,
-    who TEXT NOT NULL,
-    picked_at TEXT NOT NULL
-);
-""",
-    format=1,
-    things="saved views",
-    contents="saved views and picked samples",
-)
-_VIEWS = """
-    SELECT id, name, note, page, sample, color, filter, x, y, scale, who, made_at, options, removed FROM views
-    ORDER BY position, id
-"""
-_PICKS = "SELECT row, note, who, picked_at FROM picks ORDER BY position"
 
 
 class Album:
@@ -121,21 +85,22 @@ class Album:
         place: tuple[float, float, float] | None = None,
         who: str = "",
         options: str = "",
+        stage: tuple[float, float] | None = None,
     ) -> SavedView:
         """Save a view behind all others. When it returns, the view is on the disk.
 
         Args:
-            name, note, page, sample, color, filter, place, who, options: as in SavedView.
+            name, note, page, sample, color, filter, place, who, options, stage: as in SavedView.
 
         Raises:
             SettingsError: something cannot be kept (see study.saved), or there are MOST_VIEWS; nothing was written.
             StudyError: it cannot be kept (see Database.writing); nothing was written.
         """
-        view = SavedView(0, name, note, page, sample, color, filter, place, who, now_in_utc(), options)
+        view = SavedView(0, name, note, page, sample, color, filter, place, who, now_in_utc(), options, stage)
         told = checked_view(asdict(view), self._samples)
         with self._writing() as connection:
             _check_room(self._views(connection))
-            place = told.pop("place") or (None, None, None)
+            place, stage = told.pop("place") or (None, None, None), told.pop("stage")
             values = {**told, **dict(zip(("x", "y", "scale"), place, strict=True))}
             del values["id"]
             names = ", ".join(values)
@@ -144,6 +109,7 @@ class Album:
                 "(SELECT coalesce(max(position), -1) + 1 FROM views))",
                 tuple(values.values()),
             ).lastrowid
+            keep_stage(connection, number, stage)
             return self._found(self._views(connection), number)
 
     def change(self, number: int, name: str | None = None, note: str | None = None) -> SavedView:
@@ -249,19 +215,23 @@ class Album:
 
     def _views(self, connection: sqlite3.Connection) -> list[tuple[SavedView, bool]]:
         with self._strictly():
-            return [self._read_view(*line) for line in connection.execute(_VIEWS).fetchall()]
+            stages = read_stages(connection)
+            return [
+                self._read_view(stages.get(number), number, *line)
+                for number, *line in connection.execute(VIEWS).fetchall()
+            ]
 
-    def _read_view(self, number: Any, *line: Any) -> tuple[SavedView, bool]:
+    def _read_view(self, stage: Any, number: Any, *line: Any) -> tuple[SavedView, bool]:
         name, note, page, sample, color, filter_text, x, y, scale, who, made_at, options, is_removed = line
         place = None if x is None and y is None and scale is None else checked_place((x, y, scale))
-        view = SavedView(number, name, note, page, sample, color, filter_text, place, who, made_at, options)
+        view = SavedView(number, name, note, page, sample, color, filter_text, place, who, made_at, options, stage)
         return SavedView(**checked_view(asdict(view), self._samples)), bool(is_removed)
 
     def _picks(self, connection: sqlite3.Connection) -> list[Pick]:
         with self._strictly():
             return [
                 Pick(checked_row(row, self._samples), *map(checked_words, ("note", "who", "time"), texts))
-                for row, *texts in connection.execute(_PICKS).fetchall()
+                for row, *texts in connection.execute(PICKS).fetchall()
             ]
 
     @contextmanager

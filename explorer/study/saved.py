@@ -13,6 +13,8 @@ LONGEST = {"name": 120, "note": 4000, "who": 200, "filter": 10_000, "color": 500
 """Characters."""
 FARTHEST = 1e9
 """The map's own coordinates are some thousands at most."""
+LARGEST_STAGE = 100_000
+"""Pixels across; no screen has so many."""
 _PAGE = re.compile("[a-z]{1,40}")
 _LINES = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 
@@ -42,6 +44,8 @@ class SavedView:
     """When, in UTC to the millisecond: 2026-01-31T12:00:00.000+00:00."""
     options: str = ""
     """What the page alone knows, such as what it compares with, as the rest of a link; empty for nothing."""
+    stage: tuple[float, float] | None = None
+    """Width and height of the map in pixels, on which the place was seen; None where it is not known, or no place."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,18 @@ def checked_place(place: Any) -> tuple[float, float, float] | None:
     return x, y, scale
 
 
+def checked_stage(stage: Any) -> tuple[float, float] | None:
+    """Width and height of the map on a screen, or None; raises SettingsError when it is neither."""
+    if stage is None:
+        return None
+    is_pair = isinstance(stage, list | tuple) and len(stage) == 2 and all(type(one) in (int, float) for one in stage)
+    if not is_pair or not all(1 <= one <= LARGEST_STAGE for one in stage):
+        raise SettingsError(
+            f"a map on the screen must have a width and a height in pixels, found {repr(stage)[:80]}. Save it anew."
+        )
+    return float(stage[0]), float(stage[1])
+
+
 def checked_view(told: dict[str, Any], samples: int) -> dict[str, Any]:
     """The fields of a SavedView, each of its type and within its limits.
 
@@ -111,6 +127,7 @@ def checked_view(told: dict[str, Any], samples: int) -> dict[str, Any]:
         "who": checked_words("who", told["who"]),
         "made_at": checked_words("time", told["made_at"]),
         "options": checked_words("options", told["options"]),
+        "stage": checked_stage(told["stage"]),
     }
 
 

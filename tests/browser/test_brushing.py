@@ -146,6 +146,26 @@ def test_a_finger_brushes_too(brushing, study):
     assert 0 < count < study.n
 
 
+def test_what_is_selected_is_said_once_the_hand_rests(brushing, study):
+    """A press on the legend and a drag are each told to screen readers by one sentence, not by one for every step."""
+    page = brushing()
+    page.evaluate(
+        """() => {
+            const { shadowRoot } = document.querySelector('[data-testid=stBidiComponentIsolated]');
+            const told = shadowRoot.querySelector('.tally');
+            window.said = [];
+            new MutationObserver(() => window.said.push(told.textContent)).observe(told, { childList: true });
+        }"""
+    )
+    page.locator(".legend button").first.click()
+    page.wait_for_timeout(1200)
+    drag(page, "soft_density", 0.2, 0.8)
+    page.wait_for_timeout(1200)
+    shown = page.locator(".counts").inner_text()
+    first = f"Selected {(study.samples['label'] == 0).sum():,} of 1,200"
+    assert page.evaluate("window.said") == [first, shown]
+
+
 def test_the_back_button_takes_a_brush_back(brushing):
     """Each brush is one step of the browser's history."""
     page = brushing("/?study=clusters&sample=5")
@@ -219,6 +239,8 @@ def test_a_selection_is_saved_as_a_column_exported_and_deleted(brushing, study):
     page.locator(".colors option[value='only threes']").wait_for(state="attached")
     assert Study.open(study.path).samples["only threes"].tolist() == rows.tolist()
     page.wait_for_selector("[data-painted]")
+    page.locator(".strip .tile").first.wait_for(timeout=5000)
+    assert rows[gallery_rows(page)].all()
     page.locator(".colors").select_option("only threes")
     page.wait_for_url(re.compile("color=only"))
     page.locator(".legend button").filter(has_text="yes").locator("small").get_by_text(f"{rows.sum():,}").wait_for()

@@ -126,6 +126,25 @@ def test_a_sample_is_picked_on_the_map_with_a_note_and_taken_out(open_page, stud
     assert Album.open(study).picks() == []
 
 
+@pytest.mark.parametrize("answer", ["refused", "away"])
+def test_a_note_that_could_not_be_kept_stays_in_its_field(open_page, study, answer):
+    """What was written is not lost: the trouble stands under it, and the next press keeps it."""
+    page = open_page("/?study=clusters&sample=77")
+    page.get_by_role("button", name="Add to report").click()
+    page.get_by_role("textbox", name="Note").fill("a long note " * 300)
+    told = {"status": 400, "json": {"error": "the disk is full"}}
+    page.route("**/album/pick", lambda route: route.abort() if answer == "away" else route.fulfill(**told))
+    page.locator(".pick .keep").click()
+    page.locator(".pick").get_by_role("alert").get_by_text(
+        {"refused": "the disk is full", "away": "did not answer"}[answer]
+    ).wait_for()
+    assert page.get_by_role("textbox", name="Note").input_value() == "a long note " * 300
+    page.unroute("**/album/pick")
+    page.locator(".pick .keep").click()
+    page.get_by_text("In the report").wait_for()
+    assert Album.open(study).picks()[0].note == ("a long note " * 300).strip()
+
+
 @pytest.mark.parametrize("width", [390, 1024, 1440])
 @pytest.mark.parametrize("path", ["/present?study=clusters", "/?present=1&study=clusters", "/?study=clusters"])
 def test_nothing_is_wider_than_the_screen(open_page, study, path, width):

@@ -11,6 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.pages import routes
 from explorer.pages.library import library
+from explorer.pages.map import _charts
+from explorer.study.selections import NAME, Selections
 from explorer.study.study import Study
 from explorer.study.writer import StudyWriter
 
@@ -74,6 +76,17 @@ def test_a_link_that_cannot_be_read_is_told_and_the_page_still_works(folder, par
 def test_a_link_to_what_this_study_has_not_shows_the_beginning(folder, params):
     """A row or column of another study is passed over."""
     assert given(page("map", folder, **params)) == given(page("map", folder))
+
+
+def test_the_named_selections_are_read_once_for_an_opened_study(folder, tmp_path):
+    """A click on the map draws its fragment again, and that reads no file."""
+    study = Study.open(copied(folder, tmp_path / "named"))
+    Selections.open(study).save("odd ones", study.samples["label"].to_numpy() % 2 == 1)
+    study = Study.open(study.path)
+    told = _charts(study)
+    assert list(told["named"]) == ["odd ones"]
+    (study.path / NAME).unlink()
+    assert _charts(study) == told
 
 
 def test_the_address_of_the_data_holds_the_token_and_the_version(folder):

@@ -40,6 +40,7 @@ def a_view(random):
         "place": random.choice((None, (0.1, -3e5, 1e-4), (random.random(), -random.random(), 12.5))),
         "who": random.choice(("", "Ada")),
         "options": random.choice(("", "other=input")),
+        "stage": random.choice((None, (1032.5, 640), (1, 100_000))),
     }
 
 
@@ -147,6 +148,10 @@ REFUSED = [
     ({"place": (10**400, 0, 1)}, "finite and near"),
     ({"place": (0, 0)}, "x, y and scale"),
     ({"who": "w" * 201}, "at most 200"),
+    *(
+        ({"stage": stage}, "width and a height")
+        for stage in ((0, 5), (5,), (float("nan"), 5), (True, 5), "ab", (5, 1e9))
+    ),
 ]
 
 
@@ -183,6 +188,8 @@ FORGERIES = (
     "UPDATE views SET page = 'javascript:'",
     "UPDATE views SET scale = NULL",
     "UPDATE views SET scale = 9e999",
+    "UPDATE stages SET width = -1",
+    "UPDATE stages SET height = 'x'",
     "UPDATE views SET made_at = 'yesterday'",
     "UPDATE views SET note = x'ff'",
     "PRAGMA user_version = 9",
@@ -196,7 +203,7 @@ FORGERIES = (
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_a_file_that_was_changed_by_others_is_one_sentence(album, forgery):
     """For reading and writing alike, and the file stays as it is."""
-    album.save(name="a", page="map", place=(1, 2, 3))
+    album.save(name="a", page="map", place=(1, 2, 3), stage=(800, 600))
     connection = sqlite3.connect(album.path)
     connection.execute(forgery)
     connection.commit()
@@ -207,6 +214,20 @@ def test_a_file_that_was_changed_by_others_is_one_sentence(album, forgery):
             act()
         assert str(album.path) in str(caught.value) and "\n" not in str(caught.value)
     assert album.path.read_bytes() == before
+
+
+def test_a_file_from_before_stages_opens_and_takes_in_new_views(album):
+    """What an older program wrote is read as it was; then an older program is told to make way."""
+    before = album.save(name="old", page="map", place=(1, 2, 3))
+    connection = sqlite3.connect(album.path)
+    connection.executescript("DROP TABLE stages; PRAGMA user_version = 1;")
+    assert album.views() == [before] and before.stage is None
+    album.move(before.id, 0)
+    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    after = album.save(name="new", page="map", place=(1, 2, 3), stage=(800, 600))
+    assert album.views() == [before, after] and after.stage == (800, 600)
+    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    connection.close()
 
 
 @pytest.mark.parametrize("content", [b"row,label\r\n" * 1000, b"SQLite format 3\0" + b"\xff" * 5000])
