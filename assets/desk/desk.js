@@ -83,7 +83,7 @@ class Desk {
   }
 
   get isAllowed() {
-    return this.setup?.decisions_allowed === true;
+    return this.setup?.decisions_allowed === true && !this.data.presented;
   }
 
   async ask(path, query = {}) {

@@ -54,6 +54,7 @@ Object.assign(Desk.prototype, {
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || this.part.box.open || !this.isOpen) return;
+    if (this.data.presented) return; // on a slide keys turn slides, and nothing is decided
     const [target] = event.composedPath();
     if (isTyping(target) || (isPressing(event.key) && isWalkedTo(target))) return;
     const does = this.meaning(event.key);

@@ -122,7 +122,7 @@ Object.assign(Desk.prototype, {
   drawAlerts() {
     const { alerts } = this.part;
     const { trouble, jobs } = this.outbox;
-    const refusal = this.isAllowed ? "" : this.setup.decisions_allowed;
+    const refusal = this.setup.decisions_allowed === true ? "" : this.setup.decisions_allowed;
     const told = `${trouble}|${jobs[0]?.rows[0]}|${jobs.length}|${refusal}|${this.isDeaf}`;
     if (told === this.alerted) return; // said once, not with every key
     this.alerted = told;
@@ -158,6 +158,8 @@ Object.assign(Desk.prototype, {
   drawVerbs() {
     const { verbs } = this.part;
     const { shown: card } = this;
+    verbs.hidden = this.data.presented;
+    if (verbs.hidden) return;
     const focused = verbs.getRootNode().activeElement;
     const held = verbs.contains(focused) ? focused.getAttribute("aria-keyshortcuts") : null;
     drawVerbs(verbs, {

@@ -92,6 +92,7 @@ def _data(study: Study) -> dict[str, Any]:
         "filter": str(chosen),
         "conditions": state.conditions_in_words(study),
         "pair": [_class_in(chosen, column) for column in PAIR],
+        "presented": state.is_presented(),
     }
 
 
