@@ -44,7 +44,7 @@ class Slides {
   }
 
   press(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || isTyping(event)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || isTheirs(event)) return;
     if (event.key === "Escape") {
       if (!document.fullscreenElement) this.tell("leave", true); // the browser itself takes Escape for its full screen
     } else if (event.key in STEPS) this.step(STEPS[event.key]);
@@ -66,7 +66,7 @@ class Slides {
   draw() {
     const { name, note, count, before, after } = this.part;
     const slide = this.slides[this.place];
-    name.textContent = slide?.name ?? "";
+    name.textContent = slide?.name ?? "Presentation";
     note.textContent = slide?.note ?? "";
     note.hidden = !slide?.note;
     count.textContent = slide ? `${this.place + 1} of ${this.slides.length}` : "";
@@ -75,13 +75,19 @@ class Slides {
   }
 }
 
-// Keys belong to whoever types, moves a slider or presses a button; a dialog has its own Escape.
-function isTyping(event) {
-  const target = event.composedPath()[0];
-  if (!(target instanceof Element)) return false;
-  if (target.closest("[role=dialog], [role=slider]")) return true;
-  if (event.key === " " && target.closest("button, summary, [role=button]")) return true;
-  return target.isContentEditable || target.matches("input:not([type=checkbox], [type=radio], [type=range]), textarea, select");
+const OWN_KEYS = [
+  ["[role=dialog], [role=listbox], [role=menu]", /./],
+  ["input:not([type=checkbox], [type=radio], [type=range]), textarea, select, [contenteditable=true]", /./],
+  ["[role=slider], [type=range]", /^(Arrow|Page|Home|End)/],
+  ["[role=radio], [type=radio], [role=tab]", /^(Arrow| )/],
+  ["button, summary, [role=button], [role=switch], [type=checkbox]", /^ /],
+];
+
+// Whether what has the focus has a use of its own for a key: fields for all, since somebody types there, sliders and
+// groups of choices for those that move within them.
+function isTheirs(event) {
+  const [target] = event.composedPath();
+  return target instanceof Element && OWN_KEYS.some(([kind, keys]) => target.closest(kind) && keys.test(event.key));
 }
 
 const bars = new WeakMap();

@@ -46,8 +46,7 @@ def main() -> None:
     st.html(ASSETS / "app.css")
     page, shows, leave = _navigation()
     if state.is_presented() and state.study_name():
-        with state.errors_on_screen():
-            presentation.show(shows, leave)
+        presentation.show(shows, leave)
         return
     state.follow_url(page.url_path)
     page.run()

@@ -1,10 +1,11 @@
 """Samples that were picked to be shown: as a list to change, and large, as the last slide of a presentation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 
 import streamlit as st
 
+from explorer.pages.saving import page_address
 from explorer.pages.tiles import answer_text, given_text, given_word, neighbor_tiles, show_gallery
 from explorer.study.saved import Pick
 from explorer.study.study import Study
@@ -14,13 +15,13 @@ NEIGHBORS = 6
 """Beside a picked sample on a slide."""
 
 
-def show_picked(study: Study, picks: list[Pick], unpick: Callable[[Pick], None]) -> None:
-    """The picked samples with their notes, each with a way to leave it out again."""
+def show_picked(study: Study, picks: Sequence[Pick], unpick: Callable[[Pick], None]) -> None:
+    """Picked samples with their notes, each with a way to leave it out again."""
     for pick in picks:
         with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
             st.html(large_picture(_picture(study, pick.row), f"Sample {pick.row}"), width=72)
             note = f"<p>{escape(pick.note)}</p>" if pick.note else ""
-            link = f"/sample?study={escape(study.path.name)}&amp;sample={pick.row}"
+            link = escape(page_address(study, "sample", sample=pick.row))
             st.html(
                 f'<div class="saved"><b><a href="{link}" target="_self">Sample {pick.row}</a></b>'
                 f"<small>{escape(_words(study, pick.row))}{_by_whom(pick.who, pick.picked_at)}</small>{note}</div>",
@@ -35,10 +36,10 @@ def show_picked(study: Study, picks: list[Pick], unpick: Callable[[Pick], None])
             )
 
 
-def show_picked_large(study: Study, picks: list[Pick]) -> None:
-    """The picked samples with notes and nearest neighbors, for a room to see."""
+def show_picked_large(study: Study, picks: Sequence[Pick]) -> None:
+    """Picked samples with notes and nearest neighbors, for a room to see."""
     if not picks:
-        st.info("No samples are picked any more.", icon=":material/info:")
+        st.info("No samples are picked here any more.", icon=":material/info:")
     for pick in picks:
         picture, words = st.columns([1, 4], gap="medium")
         with picture:

@@ -1,7 +1,9 @@
 """What to present: saved views in an order, picked samples, the presentation itself, and a report to send."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from html import escape
+from typing import Any
 
 import streamlit as st
 
@@ -9,7 +11,7 @@ from explorer.errors import ExplorerError
 from explorer.pages import state
 from explorer.pages.picked import show_picked
 from explorer.pages.plain import plain
-from explorer.pages.presentation import slides_of
+from explorer.pages.presentation import pick_slides, slides_of
 from explorer.pages.report import show_report
 from explorer.pages.saving import name_link, presentation_of
 from explorer.study.album import Album
@@ -18,6 +20,8 @@ from explorer.study.study import Study
 from explorer.views.conditions import filter_in_words
 from explorer.views.selection import Filter, title_of
 
+PER_PAGE = 25
+"""Saved views, or picked samples: a page with hundreds of buttons takes seconds to draw."""
 REMOVED = "what_was_removed_last"
 TROUBLE = "why_it_could_not_be_kept"
 
@@ -30,7 +34,7 @@ def show(study: Study) -> None:
     album = Album.open(study)
     views, picks = album.views(), album.picks()
     _show_trouble()
-    _show_start(study, album)
+    _show_start(study, views, picks)
     _show_removed(album)
     st.header("Saved views", anchor=False)
     if not views:
@@ -39,8 +43,9 @@ def show(study: Study) -> None:
             "and, on the map, the part that you look at.",
             icon=":material/bookmark_add:",
         )
-    for place, view in enumerate(views):
-        _show_view(study, album, view, place, len(views))
+    with _one_page("views", views) as shown:
+        for view in shown:
+            _show_view(study, album, view, views.index(view), len(views))
     st.header("Picked samples", anchor=False)
     if not picks:
         st.info(
@@ -48,12 +53,23 @@ def show(study: Study) -> None:
             "Picked samples are shown with their neighbors, on the last slide and in the report.",
             icon=":material/add_photo_alternate:",
         )
-    show_picked(study, picks, lambda pick: _unpick(album, pick))
+    with _one_page("picks", picks) as shown:
+        show_picked(study, shown, lambda pick: _unpick(album, pick))
     show_report(study)
 
 
-def _show_start(study: Study, album: Album) -> None:
-    slides = slides_of(album)
+@contextmanager
+def _one_page(key: str, things: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """As many of a list as a page can bear, and below them the way to the others."""
+    pages = -(-len(things) // PER_PAGE)
+    slot = st.container()
+    page = st.pagination(pages, key=f"page-of-{key}") if pages > 1 else 1
+    with slot:
+        yield things[(page - 1) * PER_PAGE :][:PER_PAGE]
+
+
+def _show_start(study: Study, views: Sequence[SavedView], picks: Sequence[Pick]) -> None:
+    slides = slides_of(views, pick_slides(picks))
     if slides:
         words = f"{len(slides)} slide{'s' * (len(slides) > 1)}; arrow keys turn them, Escape leaves."
         st.html(

@@ -28,6 +28,12 @@ FLAGS = [
     "--disable-sync",
 ]
 
+LOOKS = {
+    "light and wide": {"color_scheme": "light"},
+    "dark and narrow": {"color_scheme": "dark", "viewport": {"width": 390, "height": 844}},
+}
+"""What a page is looked at in."""
+
 
 def find_chromium() -> str | None:
     """Path of a Chromium: the system's, else the one that Playwright has installed; None when there is neither."""
@@ -119,6 +125,16 @@ def wait_until_still(page) -> None:
     wait_until_drawn(page)
     page.add_style_tag(content=AT_ONCE + AS_FRESH)
     page.wait_for_function(STILL, polling=50)
+
+
+def broken_rules(page) -> list[tuple[str, str, str]]:
+    """What axe-core finds: weight, rule and first place of each rule that the page breaks, once it is still."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    wait_until_still(page)
+    found = Axe().run(page).response
+    assert len(found["passes"]) > 12
+    return [(one["impact"], one["id"], one["nodes"][0]["html"][:200]) for one in found["violations"]]
 
 
 def _free_port() -> int:

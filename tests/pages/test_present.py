@@ -2,7 +2,7 @@
 
 import re
 from html import unescape
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from pages.screen import copied, made_up_study, page, words
@@ -77,6 +77,30 @@ def test_a_link_says_exactly_what_was_saved(folder):
     assert path == "/density" and (params["saved"], params["other"]) == ("1", "x")
     assert (chosen.study, chosen.sample, chosen.color) == (folder.name, 3, "split & more")
     assert str(chosen.filter) == view.filter
+
+
+def test_a_picked_sample_leads_to_it_whatever_the_folder_is_called(made, tmp_path):
+    """A folder may hold what means something in an address."""
+    folder = copied(made, tmp_path / "a&b=c%20#d")
+    Album.open(Study.open(folder)).pick(7)
+    (link,) = re.findall(r'href="(/sample[^"]*)"', "\n".join(one.value for one in page("present", folder).get("html")))
+    address = urlsplit(unescape(link))
+    assert dict(parse_qsl(address.query)) == {"study": folder.name, "sample": "7"} and not address.fragment
+
+
+def test_hundreds_of_views_and_picks_are_drawn_page_by_page(folder):
+    """Each is on one page, and no page has more of either than 25; a page that has gone is the first one."""
+    album = filled(folder, *(f"view {number}" for number in range(60)))
+    for row in range(51):
+        album.pick(row)
+    test, seen = page("present", folder), []
+    for number in (1, 2, 3, 9):
+        for kind in ("views", "picks"):
+            test.session_state[f"page-of-{kind}"] = number
+        test.run()
+        seen.append(re.findall(r">(view \d+|Sample \d+)<", words(test)))
+    assert list(map(len, seen)) == [50, 50, 11, 50] and seen[3] == seen[0]
+    assert len(set(sum(seen[:3], []))) == 60 + 51
 
 
 def test_hostile_names_and_notes_are_text(folder):
