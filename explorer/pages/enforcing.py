@@ -15,6 +15,7 @@ from explorer.views.theme import BAR, CATEGORICAL
 
 TABLES = Path(__file__).parents[2] / "assets" / "experiments"
 BASELINE = "baseline"
+MODES = ("reward", "penalise", "contrast")
 SURE = 0.05
 """A difference whose corrected p is below this is called beyond chance."""
 WIDTH = 860
@@ -28,22 +29,27 @@ LOOKS = {
     "penalise .1": (CATEGORICAL[2], "dot"),
     "reward, all": (CATEGORICAL[6], "longdash"),
     "penalise, all": (CATEGORICAL[7], "longdash"),
+    "contrast, all": (CATEGORICAL[9], "longdash"),
 }
 """Color and dash of every arm."""
 GROUPS = {
     "Weight 1": ("reward", "penalise", "contrast"),
     "Weight 0.1": ("reward .1", "penalise .1"),
-    "All outputs": ("reward, all", "penalise, all"),
+    "All outputs": ("reward, all", "penalise, all", "contrast, all"),
 }
 MEANINGS = {
-    "reward": "−1 × kᶜ of two images of a class: alike is rewarded, as the paper describes it",
-    "penalise": "+1 × kᶜ: alike is punished, the sign in the paper’s released code",
-    "contrast": "kᶜ to another class − kᶜ within the class",
+    "reward": "−1 × kᶜ of {pair}: alike is rewarded, as the paper describes it",
+    "penalise": "+1 × kᶜ of {pair}: alike is punished, the sign in the paper’s released code",
+    "contrast": "kᶜ of {others} − kᶜ of {pair}",
     "reward .1": "as reward, a tenth as strong",
     "penalise .1": "as penalise, a tenth as strong",
     "reward, all": "as reward, kᶜ over all outputs",
     "penalise, all": "as penalise, kᶜ over all outputs",
+    "contrast, all": "as contrast, kᶜ over all outputs",
 }
+IMAGES = {"pair": "two images of a class", "others": "images of two classes"}
+POINTS = {"pair": "two near points", "others": "points farther apart"}
+"""Which samples are compared, of images and on the circle."""
 
 
 def show() -> None:
@@ -52,7 +58,8 @@ def show() -> None:
         "A network that sees two images of one class as alike learns about both when it learns about one. So the paper "
         "adds a term to the loss that enforces this, and reports a faster start. Its text **rewards** similarity, and "
         "its released code **penalises** it: the signs disagree. Here are both, and more, with equal first weights and "
-        "equal draws in every arm.",
+        "equal draws in every arm. Images are compared by one number, as in that code: their class against the rest. "
+        "Contrast compares images of two classes by the same number.",
         width=WIDTH,
     )
     runs, tests = table("runs"), table("tests")
@@ -166,7 +173,8 @@ def _show_arms(runs: pd.DataFrame, tests: pd.DataFrame) -> None:
     for arm in arms:
         line = tested[tested["arm"] == arm]
         words = effect_in_words(line, is_error)
-        st.markdown(f"* **{arm.capitalize()}** ({MEANINGS[arm]}), {int(line['seeds'].min())} seeds: {words}.")
+        meaning = MEANINGS[arm].format(**(POINTS if is_error else IMAGES))
+        st.markdown(f"* **{arm.capitalize()}** ({meaning}), {int(line['seeds'].min())} seeds: {words}.")
     quality = "RMSE on points held out (units of the target)" if is_error else "accuracy on images held out"
     # Some arms have fewer seeds than the baseline, whose mean would then be one of other trainings.
     drawn = own[own["seed"].isin(own.loc[own["arm"].isin(arms), "seed"])]
@@ -247,7 +255,7 @@ def _show_reading(data: str, own: pd.DataFrame, tests: pd.DataFrame, is_error: b
         f"* At the last step, {int(last['step'].iloc[0])}, "
         + (f"beyond chance are: {told}." if told else "no arm differs from the baseline beyond chance.")
         + "\n* These are the first steps of a training, counted in steps: a step with the term costs more time"
-        + _cost_in_words(data)
+        + _cost_in_words(data, set(tests["arm"]))
         + ".\n* The sign and the size hold for this network, this step size and these data. A faster start is no "
         "better network, and nothing here says which sign your training would like: try both.",
         width=WIDTH,
@@ -256,7 +264,8 @@ def _show_reading(data: str, own: pd.DataFrame, tests: pd.DataFrame, is_error: b
     near = (
         f" Alike are points up to {facts['near']:g} turns apart."
         if data == "circle" and "near" in facts
-        else f" {facts['trained']:,} images trained on, {facts['measured']:,} measured on."
+        else f" {facts['trained']:,} images trained on; measured every tenth step on {facts['measured']:,} (the "
+        "released code: every step, on 1,000; 60 runs)."
         if "trained" in facts
         else ""
     )
@@ -268,18 +277,21 @@ def _show_reading(data: str, own: pd.DataFrame, tests: pd.DataFrame, is_error: b
     )
 
 
-def _cost_in_words(data: str) -> str:
+def _cost_in_words(data: str, arms: set[str]) -> str:
     costs = table("costs")
     if costs is None or data == "circle":
         return ""
-    told = ", ".join(
-        f"{line.times:.1f} times with {line.batch} images"
-        for line in costs[costs["arm"] == "reward"].sort_values("batch").itertuples()
+    told = "; ".join(
+        f"{arm} " + ", ".join(f"{line.times:.1f} times with {line.batch} images" for line in own.itertuples())
+        for arm, own in costs[costs["arm"].isin(arms)].groupby("arm", sort=False)
     )
-    return f" ({told}, on MNIST)"
+    return f" ({told}; on MNIST)" if told else ""
 
 
 def _show_own() -> None:
     st.header("On your own network", anchor=False)
-    st.markdown("The same term in any training, and from Python as a loss that goes with any other:")
-    st.code("python -m explorer train digits --enforce reward --weight 0.1 --out digits.safetensors", language="bash")
+    st.markdown(
+        "The same term in any training, and from Python as a loss that goes with any other. Try one beside none:"
+    )
+    lines = ("--out plain.safetensors", *(f"--enforce {mode} --out {mode}.safetensors" for mode in MODES))
+    st.code("\n".join(f"python -m explorer train digits {line}" for line in lines), language="bash")

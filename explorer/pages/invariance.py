@@ -16,6 +16,8 @@ ARMS = {
     "enforced": "upright images and the term",
     "both": "turned images and the term",
 }
+FEW = {"plain, few steps": "upright images alone", "enforced": "the term", "augmented, few steps": "turned images"}
+"""Arms that were trained for equally many steps."""
 AGAINST = "augmented"
 SURE = 0.05
 WIDTH = 860
@@ -35,7 +37,7 @@ def show() -> None:
         st.info("The tables are not here. Make them with `python -m benchmarks.invariance`.", icon=":material/info:")
         return
     runs, tests = (pd.read_parquet(path) for path in paths)
-    st.markdown(f"{verdict(tests)} {gain_in_words(runs)}", width=WIDTH)
+    st.markdown(f"{verdict(tests)} {gain_in_words(runs)} {few_in_words(runs)}", width=WIDTH)
     arms = [arm for arm in ARMS if arm in set(runs["arm"])]
     for place, (images, own) in zip(st.columns(2), runs.groupby("images", sort=False), strict=False):
         with place:
@@ -83,3 +85,12 @@ def gain_in_words(runs: pd.DataFrame) -> str:
         return ""
     gain = f"{100 * (means['enforced'] - means['plain']):+.1f}".replace("-", "−")
     return f"Beside upright images alone, in the same time, the term makes {gain} points."
+
+
+def few_in_words(runs: pd.DataFrame) -> str:
+    """What comes of equally many steps, whatever they cost; no test, the means alone."""
+    turned = runs[runs["images"] == "turned"].groupby("arm")[["value", "steps"]].mean()
+    if not set(FEW) <= set(turned.index):
+        return ""
+    told = ", ".join(f"{words} {100 * turned.loc[arm, 'value']:.1f} %" for arm, words in FEW.items())
+    return f"After equally many steps, {turned.loc['enforced', 'steps']:.0f}, whatever they cost: {told}."

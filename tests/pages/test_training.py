@@ -173,6 +173,22 @@ def test_the_verdict_on_turned_images_is_the_tests():
     assert invariance.verdict(pd.DataFrame([line | {"arm": "both"}])) == ""
 
 
+def test_equal_steps_are_told_beside_equal_time():
+    """What the term does is not what it costs: the arms of as many steps, in their words."""
+    lines = [
+        {"arm": arm, "images": images, "value": value + (images == "upright"), "steps": steps}
+        for arm, value, steps in (("plain", 0.9, 600), ("plain, few steps", 0.2, 50), ("enforced", 0.3, 50))
+        for images in ("upright", "turned")
+    ]
+    runs = pd.DataFrame(lines)
+    assert invariance.few_in_words(runs) == ""
+    more = pd.DataFrame([lines[1] | {"arm": "augmented, few steps", "value": 0.4, "steps": 50}])
+    told = invariance.few_in_words(pd.concat([runs, more]))
+    assert told.endswith(
+        "steps, 50, whatever they cost: upright images alone 20.0 %, the term 30.0 %, turned images 40.0 %."
+    )
+
+
 def activity_tests(differences, chances):
     return pd.DataFrame(
         {
