@@ -46,7 +46,7 @@ def averaging_columns(
     """Columns of the denoising page, and the facts that say how far they apply.
 
     Args:
-        study: its features and projection are done; with an absolute path where other machines read it.
+        study: its features and projection are done; workers elsewhere open it anew, by its absolute path.
         projection: of the study.
         answers: labels and outputs of all samples.
         advance: is told how many samples are done.

@@ -19,7 +19,6 @@ from explorer.pipeline.neighbors import network_neighbors
 from explorer.pipeline.work import Outcome, Work
 from explorer.similarity import inverse_square_root
 from explorer.study.saving import save_array
-from explorer.study.study import Study
 
 
 def write_statistics(work: Work) -> Outcome:
@@ -30,9 +29,8 @@ def write_statistics(work: Work) -> Outcome:
     doubts, planted = doubt_columns(study, answers, neighbors)
     columns = {**answer_columns(answers), **density_columns(study), **doubts}
     counted, columns = _counted_exactly(work, columns) if work.settings.exact_density else ({}, columns)
-    shared = Study.open(study.path.absolute())  # for workers that were started elsewhere
     averaged, facts = averaging_columns(
-        shared, stored_projection(study), answers, work.meter.advance, work.run, work.meter.say
+        study, stored_projection(study), answers, work.meter.advance, work.run, work.meter.say
     )
     for name, values in {**columns, **averaged}.items():
         save_array(work.part / f"{name}.npy", values)

@@ -1,16 +1,21 @@
 """What a file of a study must be: its size, its checksum and, for an array, its shape and dtype."""
 
+import errno
 import hashlib
+import mmap
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from explorer.errors import StudyMismatch
 
 CHUNK_BYTES = 1 << 20
+SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""What a system says of itself and not of a file: too many files are open, or there is no memory."""
 
 
 @dataclass(frozen=True)
@@ -65,26 +70,67 @@ def verify(path: Path, entry: Entry) -> None:
         raise StudyMismatch("its bytes are not those that were written: the checksum differs")
 
 
-def open_array(path: Path, entry: Entry) -> np.ndarray:
-    """Memory-map a verified array, read-only and never unpickled.
+class ArrayFile:
+    """A stored array that may be opened again and again: its file is verified until it is known, not each time."""
 
-    Raises:
-        StudyMismatch: the file is damaged, or its header says another shape or dtype than the entry.
-    """
-    state = path.stat() if path.is_file() else None
-    verify(path, entry)
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError, OverflowError, TypeError) as error:
-        raise StudyMismatch(f"it is not an array that can be read ({error})") from error
-    if _is_other(state, path.stat()):
-        raise StudyMismatch("it was replaced while it was read")
-    if (tuple(array.shape), array.dtype.str) != (entry.shape, entry.dtype):
-        expected, found = f"{list(entry.shape or ())} {entry.dtype}", f"{list(array.shape)} {array.dtype.str}"
-        raise StudyMismatch(f"expected an array {expected}, found {found}")
-    return array
+    def __init__(self, path: Path, entry: Entry) -> None:
+        self._path = path
+        self._entry = entry
+        self._known: tuple[int, ...] | None = None
+        self._offset = 0
+        self._order: Literal["C", "F"] = "C"
+
+    def again(self) -> np.ndarray | None:
+        """The array, mapped as `open` does, if its file is still the one that was verified; else None."""
+        with suppress(OSError), open(self._path, "rb", buffering=0) as file:
+            state = os.fstat(file.fileno())
+            if _marks(state) == self._known:
+                # As np.memmap, which takes three times as long: a pass over a study opens thousands of them.
+                mapped = mmap.mmap(file.fileno(), state.st_size, access=mmap.ACCESS_READ)
+                return np.ndarray(self._entry.shape, self._entry.dtype, mapped, self._offset, order=self._order)
+        return None
+
+    def open(self) -> np.ndarray:
+        """Verify and memory-map the array, read-only and never unpickled; it takes an open file for as long as it is.
+
+        Raises:
+            StudyMismatch: the file is damaged, or its header says another shape or dtype than the entry.
+            OSError: the system has no memory, or no more open files, to give.
+        """
+        before = _marks(self._path.stat()) if self._path.is_file() else None
+        verify(self._path, self._entry)
+        try:
+            array = np.load(self._path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, OSError, EOFError, OverflowError, TypeError) as error:
+            if is_scarce(error):
+                raise
+            raise StudyMismatch(f"it is not an array that can be read ({error})") from error
+        if _marks(self._path.stat()) != before:
+            raise StudyMismatch("it was replaced while it was read")
+        if (tuple(array.shape), array.dtype.str) != (self._entry.shape, self._entry.dtype):
+            expected = f"{list(self._entry.shape or ())} {self._entry.dtype}"
+            raise StudyMismatch(f"expected an array {expected}, found {list(array.shape)} {array.dtype.str}")
+        self._known, self._offset = before, array.offset
+        self._order = "C" if array.flags.c_contiguous else "F"
+        return array
 
 
-def _is_other(before: os.stat_result, after: os.stat_result) -> bool:
-    names = ("st_ino", "st_dev", "st_size", "st_mtime_ns")
-    return any(getattr(before, name) != getattr(after, name) for name in names)
+def is_scarce(error: BaseException | None) -> bool:
+    """Whether an error, or what it came from, says that open files or memory ran out: the file itself may be whole."""
+    while error is not None:
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in SCARCE):
+            return True
+        error = error.__cause__
+    return False
+
+
+def scarcity_of(path: Path, error: BaseException) -> str:
+    """What to say of a file that could not be opened for want of memory or of open files."""
+    return (
+        f"expected to open {path}, found that the system has no more memory or open files to give ({error}). Close "
+        "other programs, or allow more open files with `ulimit -n`: what is stored may well be whole."
+    )
+
+
+def _marks(state: os.stat_result) -> tuple[int, ...]:
+    return state.st_ino, state.st_dev, state.st_size, state.st_mtime_ns

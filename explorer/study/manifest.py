@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from explorer.errors import SettingsError, StudyMismatch, StudyNotFound
+from explorer.errors import SettingsError, StudyError, StudyMismatch, StudyNotFound
 from explorer.records import LIMIT, Settings
-from explorer.study.checksums import Entry
+from explorer.study.checksums import Entry, is_scarce, scarcity_of
 from explorer.study.expected import check_arrays, check_notes
 from explorer.study.sealed import BLANK_CHECKSUM, check_seal, parsed, require, sealed
 from explorer.study.steps import STEP_NAMES, step_of
@@ -173,6 +173,7 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         StudyNotFound: there is no folder, or it holds no manifest.
         StudyMismatch: the manifest is damaged or of a newer format.
+        StudyError: the system has no memory, or no more open files, to give.
     """
     if not folder.is_dir():
         raise StudyNotFound(
@@ -192,6 +193,8 @@ def read_manifest(folder: Path) -> Manifest:
     except StudyMismatch as error:
         raise StudyMismatch(f"{path}: {error}") from error
     except OSError as error:
+        if is_scarce(error):
+            raise StudyError(scarcity_of(path, error)) from error
         raise StudyNotFound(
             f"expected a study in {folder}, found a {NAME} that cannot be read ({error.strerror or error}). "
             "Ask for the right to read it, or restore it from a copy."

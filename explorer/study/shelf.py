@@ -2,6 +2,7 @@
 
 import mmap
 import shlex
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -9,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from explorer.errors import StepMissing, StudyError, StudyMismatch
-from explorer.study.checksums import Entry, open_array, verify
+from explorer.study.checksums import ArrayFile, Entry, is_scarce, scarcity_of, verify
 from explorer.study.expected import check_indices
 from explorer.study.manifest import Manifest
 from explorer.study.steps import STEP_NAMES, step_of
@@ -18,6 +19,8 @@ Found = TypeVar("Found")
 
 KEPT_BYTES = 2**28
 """Up to so many bytes of arrays that follow each other stay mapped once read; of more, only what is being read."""
+OPEN_SHARDS = 64
+"""So many arrays of shards stay open; the system allows a process some thousand open files, and each takes one."""
 
 
 class Shelf:
@@ -27,16 +30,40 @@ class Shelf:
         self._folder = folder
         self._manifest = manifest
         self._arrays: dict[str, np.ndarray] = {}
+        self._recent: dict[str, np.ndarray] = {}
+        self._files: dict[str, ArrayFile] = {}
+        self._lock = threading.Lock()
         self._verified: set[str] = set()
         self._shards: dict[str, list[str]] = {}
         self._runs: dict[str, tuple[np.ndarray, bool]] = {}
 
     def array(self, name: str) -> np.ndarray:
-        """A stored array, memory-mapped and read-only."""
+        """A stored array, memory-mapped and read-only. Of those of shards only the last ones asked for stay open."""
+        if step_of(name) == "features":
+            return self._shard(name)
         if name not in self._arrays:
-            entry, path = self._entry(name, self._manifest.arrays), self._folder / f"{name}.npy"
-            self._arrays[name] = self._trusted(path, lambda: self._checked(name, open_array(path, entry)))
+            self._arrays[name] = self._opened(name)
         return self._arrays[name]
+
+    def _shard(self, name: str) -> np.ndarray:
+        with self._lock:
+            array = self._recent.pop(name, None)
+        array = self._opened(name) if array is None else array
+        with self._lock:
+            self._recent[name] = array  # the last one is the youngest
+            while len(self._recent) > OPEN_SHARDS:
+                del self._recent[next(iter(self._recent))]
+        return array
+
+    def _opened(self, name: str) -> np.ndarray:
+        known = self._files.get(name)
+        array = None if known is None else known.again()
+        if array is None:
+            entry, path = self._entry(name, self._manifest.arrays), self._folder / f"{name}.npy"
+            file = ArrayFile(path, entry)
+            array = self._trusted(path, lambda: self._checked(name, file.open()))
+            self._files[name] = file
+        return array
 
     def file(self, name: str) -> Path:
         """Path of a stored file that is not an array."""
@@ -113,6 +140,8 @@ class Shelf:
             self._check_place(path)
             return read()
         except (StudyMismatch, OSError) as error:
+            if is_scarce(error):
+                raise StudyError(scarcity_of(path, error)) from error
             step = step_of(path.relative_to(self._folder).as_posix())
             raise StudyMismatch(
                 f'study "{self._manifest.name}" is damaged at {path}: {error}. '
@@ -137,6 +166,5 @@ class Shelf:
 
 def _release(array: np.ndarray) -> None:
     """Give back the memory that a mapped array's pages take; they are read again when they are asked for."""
-    mapped = getattr(array, "_mmap", None)
-    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
-        mapped.madvise(mmap.MADV_DONTNEED)
+    if isinstance(array.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        array.base.madvise(mmap.MADV_DONTNEED)

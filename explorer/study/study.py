@@ -42,6 +42,10 @@ class Study(ExactQuestions):
         self.manifest = manifest
         self._shelf = Shelf(path, manifest)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Not what was opened travels to another process, which may work in another folder.
+        return type(self), (self.path.absolute(), self.manifest, self._exact, self._shares, self._slopes)
+
     @classmethod
     def open(
         cls,
@@ -248,8 +252,7 @@ class Study(ExactQuestions):
 
     def sheet(self, number: int) -> Path:
         """Path of one sheet, a PNG; sample i stands on sheet i // per_sheet, row by row."""
-        count = self.sheets["count"]
-        if not 0 <= number < count:
+        if not 0 <= number < (count := self.sheets["count"]):
             raise ShapeError(f"sheet must be between 0 and {count - 1}, found {number}. Name one of these.")
         return self.file(f"previews/sheet-{number:03d}.png")
 
@@ -286,8 +289,7 @@ class Study(ExactQuestions):
         outside = (wanted < 0) | (wanted >= self.n)
         if outside.any():
             raise ShapeError(
-                f'rows of study "{self.name}" run from 0 to {self.n - 1}, found {wanted[outside][0]}. '
-                "Name a row in this range."
+                f'rows of study "{self.name}" run from 0 to {self.n - 1}, found {wanted[outside][0]}. Name one.'
             )
         return wanted.astype(np.int64)
 

@@ -73,6 +73,42 @@ def test_a_step_made_anew_on_a_full_disk_leaves_the_former_result(limited, tiny_
     assert left == {path: one for path, one in content_of(tiny_study.path).items() if path not in unfinished}
 
 
+FEW_FILES = """
+import os, resource, sys
+from dataclasses import replace
+import tiny
+from explorer.errors import ExplorerError
+from explorer.pipeline.build import build
+from explorer.study.study import Study
+resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+build(tiny.subject(), sys.argv[1], settings=replace(tiny.SETTINGS, shard_size=1))
+study = Study.open(sys.argv[1])
+study.verify()
+taken = []
+while len(taken) < 128:
+    try:
+        taken.append(os.dup(0))
+    except OSError:
+        break
+os.close(taken.pop())
+try:
+    Study.open(sys.argv[1]).verify()
+except ExplorerError as error:
+    print(error)
+"""
+
+
+@needs_fork
+def test_many_shards_need_few_open_files_and_too_few_are_no_damage(tmp_path, tiny_study):
+    """60 shards of 6 arrays under a limit of 128; when one file is left it is said, and nothing called damaged."""
+    words = [sys.executable, "-c", FEW_FILES, str(tmp_path / "study")]
+    done = subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert re.match(r"expected to open .*\.npy, found that the system has no more.*ulimit -n", done.stdout), done.stdout
+    assert "damaged" not in done.stdout
+    assert np.allclose(Study.open(tmp_path / "study").rows("units"), tiny_study.rows("units"), atol=1e-5)
+
+
 @needs_fork
 @pytest.mark.parametrize("name", GONE)
 def test_a_folder_that_is_removed_under_a_build_is_one_sentence(limited, name):

@@ -1,3 +1,4 @@
+import pickle
 import shutil
 
 import numpy as np
@@ -76,6 +77,39 @@ def test_rows_come_in_the_order_asked_for_over_all_shards(study):
     wanted = [1199, 0, 500, 499, 0]
     assert np.array_equal(study.rows("units"), whole)
     assert np.array_equal(study.rows("units", wanted), whole[wanted])
+
+
+def test_shards_that_were_closed_are_opened_again_and_read_the_same(made_up, monkeypatch):
+    """Two at a time stay open, and what was verified is not read through again."""
+    monkeypatch.setattr("explorer.study.shelf.OPEN_SHARDS", 2)
+    study, whole = Study.open(made_up), Study.open(made_up).rows("units")
+    study.verify()
+    monkeypatch.setattr("explorer.study.checksums.verify", lambda path, entry: pytest.fail(f"{path} is verified again"))
+    for _ in range(2):
+        assert np.array_equal(study.rows("units"), whole)
+        assert study.rows("valid", [3, 600, 1199]).all()
+    assert len(study._shelf._recent) == 2
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "deleted"])
+def test_a_shard_that_was_damaged_while_it_was_closed_is_noticed(small, monkeypatch, damage):
+    monkeypatch.setattr("explorer.study.shelf.OPEN_SHARDS", 1)
+    study = Study.open(small)
+    study.verify()
+    globals()[damage](small / "features/0000/units.npy")
+    with pytest.raises(StudyMismatch, match="damaged at .*units"):
+        study.rows("units", [0])
+
+
+def test_a_study_travels_to_another_process_as_a_path_and_not_as_its_arrays(made_up, monkeypatch):
+    """It is verified there, and answers the same from another folder."""
+    monkeypatch.chdir(made_up.parent)
+    study = Study.open(made_up.name)
+    units = study.rows("units")
+    sent = pickle.dumps(study)
+    assert len(sent) < units.nbytes / 2
+    monkeypatch.chdir("/")
+    assert np.array_equal(pickle.loads(sent).rows("units"), units)
 
 
 def test_a_thumbnail_is_the_picture_that_was_drawn_for_the_sample(study):
