@@ -82,8 +82,11 @@ Object.assign(ReportMap.prototype, {
       return [event.clientX - box.left, event.clientY - box.top];
     };
     canvas.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      this.zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015)), ...at(event));
+      const isAsked = event.ctrlKey || event.metaKey; // as also two fingers on a touchpad say
+      // Whoever scrolls past must not be held here; nor whoever has clicked it and can zoom no further.
+      if (!isAsked && document.activeElement !== canvas) return;
+      const step = event.deltaY * (event.deltaMode ? 0.05 : event.ctrlKey ? 0.01 : 0.0015);
+      if (this.zoom(Math.exp(-Math.min(Math.max(step, -0.25), 0.25)), ...at(event)) || isAsked) event.preventDefault();
     }, { passive: false });
     canvas.addEventListener("pointerdown", (event) => {
       this.held = at(event);
@@ -116,6 +119,7 @@ Object.assign(ReportMap.prototype, {
     canvas.addEventListener("pointercancel", release);
     canvas.addEventListener("pointerleave", () => this.held || this.hide());
     canvas.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return; // the browser's own
       const step = 60 / this.scale;
       const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
       if (event.key in moves) {
@@ -125,6 +129,7 @@ Object.assign(ReportMap.prototype, {
       } else if (event.key === "+" || event.key === "=") this.zoom(1.6);
       else if (event.key === "-") this.zoom(1 / 1.6);
       else if (event.key === "0") this.whole();
+      else if (event.key === "Escape") canvas.blur();
       else return;
       event.preventDefault();
     });

@@ -23,7 +23,9 @@ class ReportMap {
     for (const column of data.columns) column.codes = bytesOf(column.codes);
     this.column = data.columns[0] ?? null;
     this.readPictures();
-    this.canvas = made("canvas", null, [], { tabindex: 0, role: "img", "aria-label": stage.querySelector("img").alt });
+    const told = { role: "application", "aria-roledescription": "map", "aria-describedby": "map-keys" };
+    this.canvas = made("canvas", null, [], { tabindex: 0, ...told });
+    stage.querySelector("img").setAttribute("aria-hidden", "true"); // it is seen on paper only
     this.tip = made("div", null, [], { class: "tip", hidden: "" });
     stage.append(this.canvas, this.tip);
     // So that no class covers another because it comes later.
@@ -79,6 +81,8 @@ class ReportMap {
 
   showLegend() {
     const { column } = this;
+    const colored = column ? `, colored by ${column.title}` : "";
+    this.canvas.setAttribute("aria-label", `Map of ${this.n.toLocaleString("en")} samples${colored}`);
     if (!column) return;
     const key = made("div", null, [made("b", column.title)], { class: "key" });
     if (column.kind === "scale") {
@@ -131,14 +135,16 @@ class ReportMap {
     this.draw();
   }
 
-  // Zoom around a place on the stage, its middle unless told.
+  // Zoom around a place on the stage, its middle unless told; false where it goes no further.
   zoom(times, across = this.width / 2, down = this.height / 2) {
     const scale = Math.min(Math.max(this.scale * times, this.least * 0.8), this.least * 400);
     this.x += (across - this.width / 2) * (1 / this.scale - 1 / scale);
     this.y -= (down - this.height / 2) * (1 / this.scale - 1 / scale);
+    const isOther = scale !== this.scale;
     this.scale = scale;
     this.hide();
     this.draw();
+    return isOther;
   }
 
   draw() {

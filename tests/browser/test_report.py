@@ -1,13 +1,22 @@
 """The report in a real browser: nothing leaves it, the pointer finds the right sample, and paper has no buttons."""
 
+import re
+import zlib
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from views.reported import reported_study
 
-from explorer.views.report.page import report_html
+from explorer.views.report.page import NAMES, report_html
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """One in which people have left saved views, picked samples and decisions."""
+    return reported_study(tmp_path_factory.mktemp("reported") / "clusters")
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +83,70 @@ def test_a_point_shows_its_own_number_label_and_picture(open_report, study):
         own = study.thumbnail(row)
         np.testing.assert_array_equal(np.array(shown).reshape(*own.shape[:2], 4)[..., :3], own)
     row = lonely_rows(study)[0]
-    page.mouse.move(*placed(page, row))
+    page.mouse.click(*placed(page, row))
     page.mouse.wheel(0, -400)
     page.wait_for_timeout(200)
     x, y = placed(page, row)
     page.mouse.move(x + 2, y)
     page.wait_for_selector(f'.tip[data-row="{row}"]:not([hidden])')
+
+
+LOOK = "[scrollY, reportMap.scale, reportMap.x, reportMap.y]"
+
+
+def wheeled(page, down):
+    """Turn the wheel and wait for what comes of it: whether the page moved and whether the map did."""
+    before = page.evaluate(LOOK)
+    page.mouse.wheel(0, down)
+    page.wait_for_function(f"before => {LOOK}.some((one, place) => one !== before[place])", arg=before)
+    page.wait_for_timeout(300)
+    after = page.evaluate(LOOK)
+    return after[0] != before[0], after[1:] != before[1:]
+
+
+def test_whoever_scrolls_past_the_map_is_not_held_by_it(open_report):
+    """The wheel zooms with Ctrl held, after a click too, until Escape or its end; else the page moves."""
+    page = open_report(reduced_motion="reduce")
+    page.wait_for_selector(".stage > canvas[data-painted]")
+    page.locator(".stage").scroll_into_view_if_needed()
+    box = page.locator(".stage").bounding_box()
+    page.mouse.move(box["x"] + 5, box["y"] + 200)
+    scrolls, zooms = (True, False), (False, True)
+    assert wheeled(page, 40) == scrolls
+    page.keyboard.down("Control")
+    assert wheeled(page, -40) == zooms
+    page.keyboard.up("Control")
+    assert wheeled(page, -40) == scrolls
+    page.mouse.down()
+    page.mouse.up()
+    assert wheeled(page, -40) == zooms
+    page.evaluate("reportMap.zoom(1e-9)")
+    assert wheeled(page, 40) == scrolls
+    page.keyboard.press("0")
+    page.keyboard.press("Escape")
+    assert wheeled(page, 40) == scrolls
+
+
+def test_the_map_announces_its_keys_and_leaves_the_others_to_the_browser(open_report):
+    """What it is and which keys it takes stands in words; with Ctrl or Alt held a key is none of them."""
+    page = open_report(reduced_motion="reduce")
+    page.wait_for_selector(".stage > canvas[data-painted]")
+    canvas = page.locator(".stage > canvas")
+    assert canvas.get_attribute("aria-label") == "Map of 1,200 samples, colored by Label"
+    page.locator("#colors").select_option(label="Suspicion")
+    assert canvas.get_attribute("aria-label").endswith("colored by Suspicion")
+    told = page.locator(f"#{canvas.get_attribute('aria-describedby')}").inner_text()
+    assert all(key in told for key in ("arrows", "+", "−", "0", "Escape"))
+    canvas.focus()
+    pressed = "told => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', told))"
+    for key in ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "+", "-", "0"):
+        page.evaluate("reportMap.zoom(1.3)")
+        before = page.evaluate(LOOK)
+        for held in ("ctrlKey", "altKey", "metaKey"):
+            page.evaluate(pressed, {"key": key, held: True})
+        assert page.evaluate(LOOK) == before
+        page.keyboard.press(key)
+        assert page.evaluate(LOOK)[1:] != before[1:]
 
 
 def test_colors_and_legend_follow_the_choice(open_report):
@@ -125,3 +192,22 @@ def test_nothing_sticks_out_and_headings_go_down_one_by_one(open_report, width, 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3, h4')].map(one => Number(one.tagName[1]))")
     assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
+
+
+def test_as_a_file_to_print_no_page_is_blank_and_every_section_is_there(open_report):
+    """As Chromium writes it, also from a dark screen: headings in its outline, words on every page, no dark ground."""
+    page = open_report(color_scheme="dark")
+    page.wait_for_selector(".stage > canvas[data-painted]")
+    titles = page.evaluate("[...document.querySelectorAll('h2')].map((one) => one.innerText)")
+    content = page.pdf(prefer_css_page_size=True, print_background=True, outline=True, tagged=True)
+    streams = [
+        zlib.decompress(packed)
+        for packed in re.findall(rb"/FlateDecode[^>]*>> stream\n(.*?)\nendstream", content, re.S)
+    ]
+    drawn = [one for one in streams if re.match(rb"[\d.-]+ [\d.-]+ [\d.-]+ [\d.-]+ [\d.-]+ [\d.-]+ cm", one)]
+    count = len(re.findall(rb"/Type /Page\b", content))
+    assert len(NAMES) < count < 40 and len(drawn) >= count
+    assert all(one.count(b"Tj") + one.count(b"TJ") > 5 for one in drawn[:count])
+    outline = [one.decode("latin-1") for one in re.findall(rb"/Title \(([^)]*)\)", content)]
+    spaceless = {"".join(one.split()) for one in outline}
+    assert {"".join(one.split()) for one in titles} <= spaceless

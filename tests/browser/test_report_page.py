@@ -7,8 +7,12 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from browser.rig import wait_until_drawn
 from PIL import Image
+from views.reported import reported_study
+
+from explorer.views.report.page import report_html
 
 pytestmark = pytest.mark.browser
 
@@ -102,3 +106,27 @@ def test_every_figure_of_the_app_can_be_saved(open_page):
         camera.click()
     assert download.value.suggested_filename == "soft-count-samples.svg"
     ElementTree.fromstring(Path(download.value.path()).read_bytes())
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """The report of a study in which people have left something of every kind."""
+    folder = tmp_path_factory.mktemp("axe")
+    path = folder / "report.html"
+    path.write_text(report_html(reported_study(folder / "one")), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "looks", [{"color_scheme": "light"}, {"color_scheme": "dark", "viewport": {"width": 390, "height": 844}}]
+)
+def test_axe_finds_nothing_in_a_report(browser, report, looks):
+    """No rule is broken, whatever its weight."""
+    context = browser.new_context(**looks)
+    page = context.new_page()
+    page.goto(report.as_uri())
+    page.wait_for_selector(".stage > canvas[data-painted]")
+    found = Axe().run(page).response
+    context.close()
+    assert len(found["passes"]) > 20
+    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found["violations"]] == []

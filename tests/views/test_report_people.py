@@ -179,7 +179,11 @@ def test_of_a_regression_it_is_targets_that_are_decided_about(folder):
     Decisions.open(Study.open(folder)).decide([3], "relabel", 1.25, who="Ada")
     page = page_of(folder)
     assert "1 target found wrong" in page.text
-    for words in ("how many are left", "wrong labels", "a label", "1 label"):
+    planted = {"count": 5, "share": 0.02, "suspicion": [0.5, 1.0]}
+    rewritten(noted(folder, "statistics", planted=planted), lambda table: table.assign(suspicion=residuals / 5))
+    page = page_of(folder)
+    assert "Too few wrong targets were found" in page.part("doubts")
+    for words in ("wrong labels", "a label", "1 label"):
         assert words not in page.part("doubts")
 
 

@@ -199,7 +199,7 @@ def expected_left(study: Study, doubts: Doubts) -> dict[str, float] | None:
 
 
 def _planted(study: Study) -> list[float]:
-    """Where wrong labels come up that were planted on paper; empty where none could be, as among targets."""
+    """Where wrong labels come up that were planted on paper; empty where none could be."""
     planted = study.notes("statistics").get("planted")
     return planted["suspicion"] if planted and "suspicion" in study.samples else []
 
@@ -208,10 +208,11 @@ def _left(study: Study, doubts: Doubts) -> str:
     left = expected_left(study, doubts)
     if left:
         return (
-            f"About {left['wrong']:,.0f} more wrong labels are expected among the rest: the review has come past "
+            f"About {left['wrong']:,.0f} more wrong {given_of(study)}s are expected among the rest: the review has come past "
             f"{percent(left['coverage'])} of those that were planted on paper. Take it as an order of magnitude."
         )
-    return "Too few wrong labels were found to tell how many are left." if _planted(study) else ""
+    words = f"Too few wrong {given_of(study)}s were found to tell how many are left."
+    return words if _planted(study) else ""
 
 
 def doubted_count(study: Study) -> tuple[int, str] | None:

@@ -24,6 +24,10 @@ GRID = 65_535
 COLORS = ("label", "target", "prediction", "suggested_label", "suspicion", "soft_density", "denoising_factor", "split")
 MOST_COLORS, MOST_OWN = 8, 2
 SEED = 0
+HINT = (
+    " Drag to move the map; zoom with the buttons, with Ctrl or ⌘ and the wheel, or with the wheel alone once you have "
+    "clicked it. On the keyboard: arrows move it, + and − zoom, 0 shows all of it, Escape leaves it."
+)
 
 
 def color_columns(study: Study) -> list[str]:
@@ -45,7 +49,7 @@ def shown_rows(study: Study, first: Sequence[int]) -> np.ndarray:
     known = np.flatnonzero(np.isfinite(study.samples[["x", "y"]].to_numpy(dtype=float)).all(axis=1))
     if len(known) <= MOST_POINTS:
         return known
-    named = np.intersect1d(np.array(list(first), dtype=np.int64), known)
+    named = np.intersect1d(np.array(list(first)[:MOST_POINTS], dtype=np.int64), known)
     others = np.setdiff1d(known, named, assume_unique=True)
     drawn = np.random.default_rng(SEED).choice(others, MOST_POINTS - len(named), replace=False)
     return np.sort(np.concatenate([named, drawn]))
@@ -117,7 +121,7 @@ def _shares(study: Study, rows: np.ndarray, sheets: Sheets | None) -> list[Any]:
         quality = "" if sheets.is_exact else ", packed with a little loss"
         hint = f" The pictures of {many} are in this page{quality}: rest the pointer on a point."
         told.append(element("span", hint, class_="moving"))
-    return told
+    return [*told, element("span", HINT, class_="moving", id="map-keys")]
 
 
 def _data(study: Study, rows: np.ndarray, columns: list[str], sheets: Sheets | None) -> dict[str, Any]:
