@@ -23,7 +23,7 @@ from explorer.training.batches import AUGMENTS, Batches, Draws, Epochs, Misclass
 from explorer.training.enforcement import Enforcement, Pace
 from explorer.training.measuring import answers, measure
 from explorer.training.moves import Move, check_pictures
-from explorer.training.resuming import Point, Row, data_digest
+from explorer.training.resuming import Point, Row, data_digest, network_facts
 from explorer.training.snapshots import Snapshots
 from explorer.training.terms import EnforcedTerm
 
@@ -152,7 +152,7 @@ class _Course:
             "recipe": asdict(self.recipe),
             "device": self.place.type,
             "data": data_digest(self.inputs, self.targets, self.subject.train_rows),
-            "network": {name: list(value.shape) for name, value in self.subject.model.state_dict().items()},
+            **network_facts(self.subject.model),
         }
 
     def period(self, number: int) -> Row:

@@ -6,6 +6,7 @@ the log so far, and the settings that it belongs to. Nothing is pickled.
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,8 @@ from explorer.subjects.weights import METADATA_KEY
 
 SECONDS = 1.0
 """A training writes down where it is after the first epoch that ends so long after it last did."""
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+"""Where something lies in memory, which no two processes agree on."""
 Row = dict[str, float]
 
 
@@ -108,14 +111,25 @@ class Point:
             torch.cuda.set_rng_state(parts["random"]["cuda"], next(self.model.parameters()).device)
 
     def _check(self, former: Mapping[str, Any]) -> None:
-        now = self.settings
-        differs = [name for name in sorted({*former, *now}) if former.get(name) != now.get(name)]
-        if differs:
-            name = differs[0]
+        found = _difference(former, self.settings)
+        if found:
+            name, before, now = found
             raise SettingsError(
-                f"{self.path} is an interrupted training with {name} {_short(former.get(name))}, found "
-                f"{_short(now.get(name))}. Train with the same settings to go on, or delete this file to begin anew."
+                f"{self.path} is an interrupted training with {name} {_short(before)}, found {_short(now)}. Train with "
+                "the same settings to go on, or delete this file to begin anew."
             )
+
+
+def _difference(former: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
+    """The first setting that differs, by its name, and both values; within a table of settings, that of the line."""
+    name = next((name for name in sorted({*former, *now}) if former.get(name) != now.get(name)), None)
+    if name is None:
+        return None
+    values = former.get(name), now.get(name)
+    if all(isinstance(value, dict) for value in values):
+        inner, *values = _difference(*values)
+        name = f"{name} {inner}".rstrip()
+    return name, *values
 
 
 def _checked_log(log: Any) -> list[Row]:
@@ -124,6 +138,23 @@ def _checked_log(log: Any) -> list[Row]:
     if not rows or not all(isinstance(value, int | float) for row in rows for value in [row["seconds"], *row.values()]):
         raise ValueError("its log is no table of numbers")
     return rows
+
+
+def network_facts(model: nn.Module) -> dict[str, Any]:
+    """What tells a network with its first weights from another, as JSON values; to be taken before it is trained.
+
+    Modules are told by kind and settings (ReLU() is not Tanh()), weights and buffers by shape and by a digest of all.
+    What a module of one's own does in its forward is not seen.
+    """
+    digest = hashlib.sha256()
+    for value in model.state_dict().values():
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    modules = {name: f"{type(one).__name__}({one.extra_repr()})" for name, one in model.named_modules()}
+    return {
+        "module": {name: ADDRESS.sub("", told) for name, told in modules.items()},
+        "network": {name: list(value.shape) for name, value in model.state_dict().items()},
+        "weights at the start": digest.hexdigest(),
+    }
 
 
 def data_digest(inputs: Tensor, targets: Tensor, rows: Any) -> str:

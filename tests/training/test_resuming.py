@@ -144,6 +144,55 @@ def test_an_interrupted_training_is_not_gone_on_with_on_other_data(subject, tmp_
         train_to_file(subject, tmp_path / "w.safetensors", epochs=EPOCHS, device="cpu")
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("nn.ReLU()", "nn.Tanh()", r'with module 2 "ReLU\(\)", found "Tanh\(\)"'),
+        ("Dropout(0.2)", "Dropout(0.4)", r'with module 3 "Dropout\(p=0.2, inplace=False\)", found "Dropout\(p=0.4'),
+        ("(60, 4)", "(60, 4); nn.init.normal_(model[0].weight)", "with weights at the start"),
+        ("(60, 4)", "(60, 4); model[1].running_var.fill_(2)", "with weights at the start"),
+        ("BatchNorm1d(8)", "LayerNorm(8)", "with module 1"),
+    ],
+)
+def test_an_interrupted_training_is_not_gone_on_with_in_another_network(
+    subject, tmp_path, always, before, after, words
+):
+    """Not even in one whose weights have the same names and shapes, or in the same one from other first weights."""
+    interrupted(subject, tmp_path)
+    path = tmp_path / "w.resume.safetensors"
+    kept = path.read_bytes()
+    assert before in OWN
+    (tmp_path / "own.py").write_text(OWN.replace(before, after))
+    with pytest.raises(SettingsError, match=words):
+        train_to_file(subject, tmp_path / "w.safetensors", epochs=EPOCHS, device="cpu")
+    assert path.read_bytes() == kept
+
+
+def test_a_network_is_known_again_in_another_process(tmp_path, always):
+    """A module that shows an address in memory, and weights of half the width, hinder nobody from going on."""
+    own = """
+import torch
+from torch import nn
+from explorer.subjects import Subject
+
+class Named(nn.Linear):
+    def extra_repr(self):
+        return f"by {object()}"
+
+def make():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = nn.Sequential(Named(4, 3))
+    model.register_buffer("scale", torch.ones(2, dtype=torch.bfloat16))
+    return Subject(name="own", model=model, dataset=torch.eye(4), labels=[0, 1, 2, 1])
+"""
+    (tmp_path / "own.py").write_text(own)
+    interrupted(f"{tmp_path / 'own.py'}:make", tmp_path)
+    train_to_file(f"{tmp_path / 'own.py'}:make", tmp_path / "w.safetensors", epochs=EPOCHS, device="cpu")
+    train_to_file(f"{tmp_path / 'own.py'}:make", tmp_path / "whole.safetensors", epochs=EPOCHS, device="cpu")
+    assert (tmp_path / "w.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
+
+
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])
 def test_a_damaged_file_is_refused_in_a_sentence(subject, tmp_path, content):
     """With what to do about it."""
