@@ -114,18 +114,20 @@ def test_a_saved_map_has_the_colors_that_the_app_shows(folder):
         assert view_of(page, number).texts[1] == legend(study, color)["title"]
 
 
-def test_a_saved_place_shows_at_least_what_a_usual_screen_showed(folder, monkeypatch):
-    """As many units of the map, both ways."""
+@pytest.mark.parametrize("stage", [None, (1900.0, 700.0), (300.0, 500.0)])
+def test_a_saved_place_shows_at_least_what_was_seen(folder, monkeypatch, stage):
+    """As many units of the map, both ways; where nobody knows, what a usual screen shows."""
     asked = []
     monkeypatch.setattr(
         "explorer.views.report.chosen.still_map",
         lambda *_, place, **rest: (asked.append(place), np.zeros((4, 4, 4), dtype=np.uint8))[1],
     )
-    Album.open(Study.open(folder)).save(name="one", page="map", place=(1.0, -2.0, 30.0))
+    Album.open(Study.open(folder)).save(name="one", page="map", place=(1.0, -2.0, 30.0), stage=stage)
     page_of(folder)
     ((x, y, scale),) = asked
     assert (x, y) == (1.0, -2.0)
-    assert min(SIZE[axis] / scale - STAGE[axis] / 30.0 for axis in (0, 1)) == pytest.approx(0, abs=1e-9)
+    seen = stage or STAGE
+    assert min(SIZE[axis] / scale - seen[axis] / 30.0 for axis in (0, 1)) == pytest.approx(0, abs=1e-9)
 
 
 def test_a_view_of_another_page_is_no_picture_of_the_map(tmp_path):

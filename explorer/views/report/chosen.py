@@ -21,7 +21,7 @@ from explorer.views.selection import Filter
 SIZE = (960, 560)
 """Pixels of the picture of a saved view."""
 STAGE = (1100, 650)
-"""Pixels of the map in the app on a usual screen."""
+"""Pixels of the map in the app on a usual screen, for views that do not say on what they were seen."""
 PAGES = {"density": "density", "denoising": "denoising", "labels": "classes"}
 """The figure that stands for a page of the app."""
 NAMED = 14
@@ -131,8 +131,9 @@ def _map(study: Study, view: SavedView) -> Markup | None:
     _, lit = _filter_of(study, view)
     place, color = view.place, map_color(study, view.color)
     if place:
-        # A place says how large a unit was, not how much was seen: what a usual screen shows fits into the picture.
-        place = (*place[:2], place[2] * min(SIZE[0] / STAGE[0], SIZE[1] / STAGE[1]))
+        # A place says how many pixels a unit had: all that was seen around it has to fit into the picture.
+        width, height = view.stage or STAGE
+        place = (*place[:2], place[2] * min(SIZE[0] / width, SIZE[1] / height))
     address = address_of(still_map(study, color, SIZE, lit=lit, place=place, row=view.sample), exact=False)
     words = f"The map as saved: {view.name}"
     return together(
