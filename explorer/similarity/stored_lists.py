@@ -53,14 +53,15 @@ class StoredLists:
         """Put all shards into one file and let the index read from there.
 
         Raises:
-            OSError: the disk has no room for a second copy of the shards.
+            OSError: the disk, or a quota, has no room for a second copy of the shards.
 
         Cost: reads and writes every sample once; memory of what the system likes to keep of the two files.
         """
         faiss = ready_faiss()
         self.spill(least=1)
-        self._check_room()
         self._lists = self._folder / f"lists-{len(self._shards)}.ivfdata"
+        # FAISS makes the file anew, with holes, and maps it: whether there is room must be known before.
+        _allocate(self._lists, sum(path.stat().st_size for path in self._shards), "lists")
         lists = faiss.OnDiskInvertedLists(self._index.nlist, self._index.code_size, str(self._lists))
         # Written a moment ago by this process: an index of anybody else is never read, faiss does not check it.
         shards = [faiss.read_index(str(path), faiss.IO_FLAG_MMAP) for path in self._shards]
@@ -89,11 +90,6 @@ class StoredLists:
         fresh.this.disown()
         self._index.ntotal = 0
 
-    def _check_room(self) -> None:
-        needed, free = sum(path.stat().st_size for path in self._shards), shutil.disk_usage(self._folder).free
-        if needed > free:  # a mapped file that cannot grow would end the process without a word
-            raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {needed} bytes of lists, {free} free")
-
 
 def bytes_each(index: "faiss.IndexIVF") -> int:
     """Bytes that a sample takes in the lists of an index: its code and its number."""
@@ -121,17 +117,26 @@ def array_on_disk(path: Path, shape: tuple[int, ...], dtype: type) -> np.ndarray
     """A writable array of zeros in a file, for results that take more than memory.
 
     Raises:
-        OSError: the disk has no room for it.
+        OSError: the disk, or a quota, has no room for it.
     """
-    needed, free = int(np.prod(shape)) * np.dtype(dtype).itemsize, shutil.disk_usage(path.parent).free
-    if needed > free:
-        raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {needed} bytes of results, {free} free")
-    with path.open("wb") as file:  # a mapped file that finds no room when it is filled would end the process
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, max(1, needed))
-        else:
-            file.truncate(needed)
+    _allocate(path, int(np.prod(shape)) * np.dtype(dtype).itemsize, "results")
     return np.memmap(path, dtype=dtype, mode="r+", shape=shape)
+
+
+def _allocate(path: Path, needed: int, what: str) -> None:
+    """Make a file of zeros with room for all of it: a mapped file that cannot grow would end the process wordlessly."""
+    free = shutil.disk_usage(path.parent).free
+    told = f"{needed} bytes of {what}, {free} free"
+    if needed > free:
+        raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {told}")
+    with path.open("wb") as file:
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, max(1, needed))
+            else:
+                file.truncate(needed)
+        except OSError as error:  # a quota, which nothing tells beforehand
+            raise OSError(error.errno, f"{error.strerror}: {told} on the disk") from error
 
 
 @contextmanager

@@ -146,6 +146,22 @@ def test_results_on_the_disk_have_their_room_before_they_are_written(tmp_path):
     assert not array.any()
 
 
+@pytest.mark.parametrize("what", ["lists", "results"])
+def test_a_quota_is_an_error_and_not_the_end_of_the_process(units, tmp_path, monkeypatch, what):
+    """The disk has room and the system gives none: that is said before anything is mapped."""
+
+    def refuse(handle, offset, size):
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    with pytest.raises(OSError, match=f"quota exceeded: .* bytes of {what}") as raised:
+        if what == "lists":
+            search(units, folder=tmp_path, held=SHARD)
+        else:
+            array_on_disk(tmp_path / "much", (1000, 2), np.float32)
+    assert raised.value.errno == errno.EDQUOT
+
+
 def test_duplicates_make_no_third_copy(units, tmp_path, monkeypatch):
     """When the lists are merged once more, with them, only the shards lie beside what is written."""
     merge, lying = StoredLists.merge, []
