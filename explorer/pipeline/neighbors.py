@@ -1,5 +1,6 @@
 """Steps neighbors and layout: who is near whom in three spaces, and a map of the network's own."""
 
+import shutil
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from explorer.similarity import (
     stored_principal_coordinates,
     unit_rows,
 )
+from explorer.similarity.approximate import LEAST_RECALL
 from explorer.similarity.neighbors import Estimate
 from explorer.similarity.stored_lists import write_index
 from explorer.study.saving import save_array
@@ -34,6 +36,9 @@ def write_neighbors(work: Work) -> Outcome:
     k = min(work.settings.neighbors, work.n - 1)
     searches = {kind: _write_kind(work, number, kind, k) for number, kind in enumerate(KINDS)}
     told = [_told(kind, facts, work.n) for kind, facts in searches.items() if facts["index"] != "flat"]
+    for entry in work.part.iterdir():  # a network disk keeps the folder of a file that was removed while it was mapped
+        if entry.is_dir() and entry.name not in KINDS:
+            shutil.rmtree(entry, ignore_errors=True)
     return Outcome({"stored": k, "search": searches}, told)
 
 
@@ -97,9 +102,15 @@ def _width(study: Study, kind: str) -> int:
 
 
 def _told(kind: str, facts: dict[str, Any], n: int) -> str:
-    return (
+    words = (
         f"Neighbors by {kind} were searched among {n} samples with an index: of the ten nearest it finds "
         f"{facts['recall_at_10']:.1%}, measured on {facts['recall_samples']} samples."
+    )
+    if facts["recall_at_10"] >= LEAST_RECALL:
+        return words
+    return (
+        f"{words} That is less than the {LEAST_RECALL:.0%} that were asked for: near samples are missing from lists of "
+        "neighbors and from what is made of them. Measure fewer samples with --limit, so that all are compared."
     )
 
 

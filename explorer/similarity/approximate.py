@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 RECALL = 0.97
 """Share of the ten nearest that should be found at least."""
-_CHOSEN_RECALL = 0.98  # a little more where probes are chosen, since the choice flatters itself
+LEAST_RECALL = 0.95
+"""A study whose recall is below this says so: bytes in place of numbers can lose neighbors even among all lists."""
+_CHOSEN_RECALL = RECALL + 0.01  # a little more where probes are chosen, since the choice flatters itself
 _MEASURED = 256  # samples to choose probes on, and as many to measure the recall on
 _TEN = 10
 _LISTS_OVER_ROOT = 3
 _TRAINED_ON = 40  # samples a list
 _ROUNDS = 10  # of k-means
-_MOST_PROBED = 8  # at most one list of so many is looked into,
-_FEW = 64  # or so many lists in any case
 _ASKED = 4096  # samples at a time: the more, the fewer times the places of features are gone through
 _GATHERED_VALUES = 2**25  # candidates' features that are read at a time, at most: 128 MiB
 
@@ -91,19 +91,22 @@ class ListIndex:
         return cls(read, groups, index, np.argsort(list_of, kind="stable"), facts, stored)
 
     def tune(self, count: int, seed: int) -> None:
-        """Look into more lists until enough of the ten nearest are found, and measure how many on other samples.
+        """Look into twice as many lists until enough of the ten nearest are found, and measure how many on others.
+
+        Rows in crowds need few lists; rows without any structure need most of them or all.
 
         Args:
             count: how many samples each answer will hold.
             seed: draws the samples.
 
-        Cost: time O(q u d) for the 2 · 256 samples that are compared with all.
+        Cost: time O(q u d) for the 2 · 256 samples that are compared with all, and at most twice that in bytes. Each
+        later search takes O(u² d probes / lists): as long as comparing all pairs where all lists are looked into.
         """
         drawn = _drawn(len(self.groups), min(2 * _MEASURED, len(self.groups)), seed)
         asked = self._rows(drawn)
         tenth = self._tenth_best(drawn, asked)
         chosen_on = np.arange(len(drawn)) % 2 == 0
-        probes, most = 1, max(min(self.facts["lists"], _FEW), self.facts["lists"] // _MOST_PROBED)
+        probes, most = 1, self.facts["lists"]
         while True:
             hits = self._hits(drawn, asked, tenth, count, probes)
             if hits[chosen_on].mean() >= _CHOSEN_RECALL or probes == most:

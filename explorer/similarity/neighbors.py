@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 EXACT_SAMPLES = 2**17
 """Up to so many different samples all pairs are compared: their number grows with the square."""
 EXACT_BYTES = 2**30
-"""At most so many bytes of features are held in memory to compare all pairs."""
+"""At most so many bytes of features are compared pair by pair."""
 WIDER = 4
 """How many times as many candidates are looked at when they are ranked by an estimate in place of the product."""
 _ANSWERED = 2**15  # samples whose answers are copied at a time
@@ -88,7 +88,7 @@ def find_stored_neighbors(
     valid: np.ndarray | None = None,
     seed: int = 0,
     most: int = EXACT_SAMPLES,
-    memory: int | None = None,
+    most_bytes: int = EXACT_BYTES,
     held: int | None = None,
     folder: Path | None = None,
     advance: Callable[[int], None] = lambda answered: None,
@@ -97,9 +97,10 @@ def find_stored_neighbors(
 ) -> tuple[Neighbors, dict[str, Any]]:
     """As find_neighbors, for features that are read from where they are stored; approximate beyond a bound.
 
-    Exact as long as all pairs can be compared and one copy of what differs fits. Beyond, candidates come from a FAISS
-    index that is built from blocks, and are ranked by the stored features; how many of the ten nearest are found is
-    measured on samples that played no part in choosing how far to look.
+    Whether it is exact follows from the samples alone, from how many differ and how wide they are. Beyond, candidates
+    come from a FAISS index that is built from blocks, and are ranked by the stored features; how many of the ten
+    nearest are found is measured on samples that played no part in choosing how far to look. What memory is free
+    decides only what lies in files meanwhile.
 
     Args:
         read: gives unit rows, or shorter ones, of row numbers.
@@ -108,17 +109,16 @@ def find_stored_neighbors(
         k: how many neighbors, at least 1.
         valid: as in find_neighbors.
         seed: chooses the samples that the index is trained and measured on.
-        most: how many different samples are compared pair by pair.
-        memory: bytes that one copy of the features may take; None takes EXACT_BYTES, or half of what is free if that
-            is less.
-        held: bytes that the lists of an index, and the neighbors themselves, may take; None takes a quarter of what is
-            free.
-        folder: where lists and neighbors beyond that lie, the latter in files that are gone when nobody holds them any
-            more; None keeps all in memory.
+        most: how many different samples are compared pair by pair,
+        most_bytes: and how many bytes of their features.
+        held: bytes that each may take of a copy of the features, the lists of an index and the neighbors; None takes a
+            quarter of what is free.
+        folder: where what takes more lies, all but the lists in files that are gone when nobody holds them any more;
+            None keeps all in memory.
         advance: is told how many samples are answered.
         keep: is given a FAISS index by inner product of all usable samples under their row numbers, to write it into
             folder, where lists beyond memory already lie (see stored_lists.DATA); None makes none. It is flat after an
-            exact search, and read in anew, unless equal samples are too many for memory: they are kept in lists.
+            exact search, and read in anew, unless equal samples make it larger than most_bytes: then it has lists.
         estimate: what to rank by in place of the inner product; the WIDER k best by inner product are ranked anew.
 
     Returns:
@@ -132,27 +132,26 @@ def find_stored_neighbors(
         OSError: what lies in folder could not be written to its end.
 
     Cost: flat: time O(n² d), memory 4 n d bytes and the result. ivf-sq8: time O(n² d probes / lists), memory (d + 8) n
-    bytes and the result, of 12 n k bytes, or what may be held of either; on disk twice as much. Some 200 bytes a sample
-    in any case.
+    bytes and the result, of 12 n k bytes. Of each no more than may be held, but for a flat index that is kept; on disk
+    twice as much. Some 200 bytes a sample in any case.
     """
     groups = Groups.of(read, count, width, valid=valid)
     wide = k if estimate is None else max(k, min(WIDER * k, count - 1))
-    memory = min(EXACT_BYTES, available_memory() // 2) if memory is None else memory
     held = available_memory() // 4 if held is None else held
-    is_exact = len(groups) < 2 or (len(groups) <= most and 4 * len(groups) * width <= memory)
+    is_exact = len(groups) < 2 or (len(groups) <= most and 4 * len(groups) * width <= most_bytes)
     is_on_disk = folder is not None and can_store_lists()
     with TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) if is_on_disk else nullcontext() as place:
         place = Path(place) if is_on_disk else None
         index, facts = None, {"index": "flat", "recall_at_10": 1.0}
         if is_exact:
-            answers = _compared(_read_pool(read, groups, width), groups, wide)
+            answers = _compared(_read_pool(read, groups, width, place, held), groups, wide)
         else:
             index = _tuned(ListIndex.of(read, groups, width, seed, folder=place, held=held), wide, seed)
             answers, facts = index.answers(wide + 1), index.facts
         found = _handed_out(answers, groups, count, k, advance, estimate, _nobody(count, k, place, held))
         if keep is not None:
             del answers  # with the copy of the features
-            if is_exact and 4 * len(groups.members) * width <= memory:
+            if is_exact and 4 * len(groups.members) * width <= most_bytes:
                 keep(flat_index(read, np.sort(groups.members), width))
             else:
                 index = index or _tuned(ListIndex.of(read, groups, width, seed, folder=place, held=held), wide, seed)
@@ -236,8 +235,11 @@ def _nobody(count: int, k: int, folder: Path | None = None, held: int = 0) -> Ne
     return Neighbors(indices, similarities)
 
 
-def _read_pool(read: Read, groups: Groups, width: int) -> np.ndarray:
-    pool = np.empty((len(groups), width), dtype=np.float32)
+def _read_pool(read: Read, groups: Groups, width: int, folder: Path | None, held: int) -> np.ndarray:
+    """The row of each group; in a file of a folder when they would take more memory than may be held."""
+    shape = (len(groups), width)
+    is_held = folder is None or 4 * len(groups) * width <= held
+    pool = np.empty(shape, np.float32) if is_held else array_on_disk(folder / "features", shape, np.float32)
     for part in blocks(len(groups), width):
         pool[part] = float_rows(read(groups.first[part]))
     return pool

@@ -40,6 +40,30 @@ def test_an_approximate_search_tells_its_recall_and_warns(tmp_path, monkeypatch)
     assert not density_facts(study)["hard_density_is_exact"]
 
 
+def test_a_recall_below_the_floor_is_a_plain_warning(tmp_path, monkeypatch):
+    """What is missing and what to do, in the study; not where the recall is as asked."""
+    monkeypatch.setattr(neighbors, "find_stored_neighbors", partial(find_stored_neighbors, most=10))
+    monkeypatch.setattr(neighbors, "LEAST_RECALL", 1.01)
+    study = build(tiny.subject(), tmp_path / "study", settings=tiny.SETTINGS)
+    assert len([line for line in study.warnings if "less than the 101% that were asked for" in line]) == len(KINDS)
+    facts = {"recall_at_10": 0.95, "recall_samples": 256}
+    monkeypatch.setattr(neighbors, "LEAST_RECALL", 0.95)
+    assert "less than" not in neighbors._told("network", facts, 10**6)
+
+
+def test_folders_that_a_network_disk_left_are_no_part_of_a_study(tmp_path, monkeypatch):
+    """The folder of removed files stays while they are mapped, with a hidden file that no manifest may name."""
+
+    def searched(read, *words, folder, **others):
+        (folder / "tmp17").mkdir(exist_ok=True)
+        (folder / "tmp17" / ".nfs0001").touch()
+        return find_stored_neighbors(read, *words, folder=folder, **others)
+
+    monkeypatch.setattr(neighbors, "find_stored_neighbors", searched)
+    study = build(tiny.subject(), tmp_path / "study", settings=tiny.SETTINGS)
+    assert {entry.name for entry in (study.path / "neighbors").iterdir()} == {*KINDS, "index.faiss"}
+
+
 def test_the_index_on_disk_finds_the_neighbors_of_the_study(tiny_study):
     """Read by FAISS alone, it names the same samples by their rows."""
     index = faiss.read_index(str(tiny_study.file("neighbors/index.faiss")))

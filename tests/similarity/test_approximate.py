@@ -4,6 +4,7 @@ import faiss
 import numpy as np
 import pytest
 
+from explorer.similarity.approximate import RECALL
 from explorer.similarity.neighbors import find_neighbors, find_stored_neighbors, unit_rows
 
 N, WIDTH, K = 3000, 24, 12
@@ -90,21 +91,21 @@ def test_the_bounds_count_different_samples_and_their_bytes(units):
     """2,900 directions of 2,998 samples: one more than allowed, or more bytes, and the search is approximate."""
     assert approximate(units, most=2900)[1]["index"] == "flat"
     assert approximate(units, most=2899)[1]["index"] == "ivf-sq8"
-    assert approximate(units, memory=4 * WIDTH * 2900)[1]["index"] == "flat"
-    assert approximate(units, memory=4 * WIDTH * 2900 - 1)[1]["index"] == "ivf-sq8"
+    assert approximate(units, most_bytes=4 * WIDTH * 2900)[1]["index"] == "flat"
+    assert approximate(units, most_bytes=4 * WIDTH * 2900 - 1)[1]["index"] == "ivf-sq8"
 
 
 def test_an_exact_search_keeps_equal_samples_in_lists_where_a_copy_of_all_does_not_fit(units):
     """Neighbors to the last bit, and an index of every sample, a byte a number."""
     kept = []
-    found, facts = approximate(units, memory=4 * WIDTH * 2998 - 1, keep=kept.append)
+    found, facts = approximate(units, most_bytes=4 * WIDTH * 2998 - 1, keep=kept.append)
     exact = find_neighbors(units, K)
     assert facts["index"] == "flat" and np.array_equal(found.indices, exact.indices)
     assert isinstance(kept[0], faiss.IndexIVFScalarQuantizer) and kept[0].ntotal == N - 2
 
 
 @pytest.mark.parametrize("different", [1, 2, 5, 8, 12, 20])
-@pytest.mark.parametrize("words", [{"most": 0}, {"memory": 0}])
+@pytest.mark.parametrize("words", [{"most": 0}, {"most_bytes": 0}])
 def test_a_handful_of_directions_is_found_whole_beyond_any_bound(different, words):
     """Fewer than lists, probes and candidates were made for, some of them once and some often: the exact answer."""
     random = np.random.default_rng(different)
@@ -113,6 +114,28 @@ def test_a_handful_of_directions_is_found_whole_beyond_any_bound(different, word
     neighbors, facts = approximate(units, **words)
     assert np.array_equal(neighbors.indices, find_neighbors(units, K).indices)
     assert facts["recall_at_10"] == 1
+
+
+def test_rows_without_structure_are_found_as_well_as_crowds():
+    """The same in all directions, so that near ones lie in any list: as many are looked into as it takes."""
+    rows = unit_rows(np.random.default_rng(3).normal(size=(2000, 64)))
+    found, facts = approximate(rows, most=0)
+    assert facts["probes"] > facts["lists"] / 2
+    assert facts["recall_at_10"] >= RECALL
+    assert recall(found, find_neighbors(rows, K)) > 0.96
+
+
+@pytest.mark.parametrize("free", [0, 10**4, 10**12])
+def test_how_much_memory_is_free_changes_no_answer(units, free, monkeypatch, tmp_path):
+    """Neither who is found nor whether all pairs are compared, be it in memory or in files that nobody sees."""
+    monkeypatch.setattr("explorer.similarity.neighbors.available_memory", lambda: free)
+    kept = []
+    found, facts = approximate(units, folder=tmp_path, keep=kept.append)
+    assert facts["index"] == "flat" and isinstance(kept[0], faiss.IndexIDMap)
+    exact = find_neighbors(units, K)
+    assert np.array_equal(found.indices, exact.indices)
+    assert np.array_equal(found.similarities, exact.similarities, equal_nan=True)
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_usable_sample_is_no_error():
