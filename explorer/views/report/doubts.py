@@ -209,7 +209,8 @@ def _left(study: Study, doubts: Doubts) -> str:
     if left:
         return (
             f"About {left['wrong']:,.0f} more wrong {given_of(study)}s are expected among the rest: the review has "
-            f"come past {percent(left['coverage'])} of those that were planted on paper. Take it as an order of magnitude."
+            f"come past {percent(left['coverage'])} of those that were planted on paper. Take it as an order of "
+            "magnitude."
         )
     words = f"Too few wrong {given_of(study)}s were found to tell how many are left."
     return words if _planted(study) else ""
