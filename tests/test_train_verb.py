@@ -56,6 +56,40 @@ def test_pairs_of_dropped_samples_are_left_out(trained, tmp_path):
     assert weights_metadata(path)["enforce"]["pairs"][0] == 1
 
 
+@pytest.mark.parametrize(
+    ("pair", "told"),
+    [
+        ("15,60", "found row 60, which is none of 60"),
+        ("15,50", "found row 50, which is held out"),
+        ("1,1000000000", "found row 1000000000, which is none of 60"),
+        ("1,100000000000000000", "which is none of 60"),
+        ("5,5", "found 5 with itself"),
+    ],
+)
+def test_pairs_of_no_training_sample_are_refused_with_labels_too(trained, tmp_path, pair, told):
+    """By the subject's own row numbers, whatever the labels drop, and before memory is taken for them."""
+    (tmp_path / "pairs.csv").write_text(f"first,second\n0,4\n{pair}\n")
+    table = pd.DataFrame({"row": range(60), "label": tiny.subject().targets, "keep": [row != 3 for row in range(60)]})
+    table.to_csv(tmp_path / "labels.csv", index=False)
+    options = ("--pairs", tmp_path / "pairs.csv", "--labels", tmp_path / "labels.csv")
+    code, _, err, path = trained("--enforce", "reward", *options)
+    assert (code, err.count("\n")) == (2, 1) and told in err
+    assert not path.exists()
+
+
+def test_a_fresh_training_begins_with_new_weights(trained, tmp_path):
+    """Those of the seed, not the finished ones of the function; the same again for the same seed."""
+    code, _, err, path = trained("--fresh", "--snapshots", "0", "--seed", "4")
+    assert code == 0, err
+    first = load_file(path.with_suffix(".epoch-0000.safetensors"))
+    own = tiny.subject().model.state_dict()
+    assert all((first[name] != own[name]).all() for name in own)
+    assert weights_metadata(path)["fresh"] is True
+    whole = path.read_bytes()
+    assert trained("--fresh", "--seed", "4")[0] == 0 and path.read_bytes() == whole
+    assert trained("--seed", "4")[0] == 0 and path.read_bytes() != whole
+
+
 def test_misclassification_lists_the_units_that_are_dead(trained):
     """Beside the weights a row a unit; a network without rectifiers is heard at its inner layer."""
     code, out, err, path = trained("--misclassify", "0.3")

@@ -74,6 +74,7 @@ def train_network(options: Namespace) -> None:
         study=None if options.study is None else explorer.open_study(options.study),
         enforce=_enforcement(options),
         misclassify=options.misclassify,
+        fresh=options.fresh,
         snapshots=at,
         snapshots_every=every,
         progress=_print_epoch,

@@ -13,6 +13,12 @@ def add_training_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--epochs", metavar="N", type=int, help="passes over the data; the subject's own when left out")
     add_own_options(verb, "--data-labels")
     verb.add_argument("--seed", metavar="N", type=int, default=0, help="seed of weights and order (default 0)")
+    verb.add_argument(
+        "--fresh",
+        action="store_true",
+        help="begin with new weights (reset_parameters of every module, by the seed) also where a file or function of "
+        "your own gives the network others; bundled subjects always do",
+    )
     verb.add_argument("--device", choices=DEVICES, default="auto", help="where to train (default auto)")
     verb.add_argument(
         "--labels", metavar="FILE", type=Path, help="train with the labels that `labels export --cleaned` wrote"

@@ -44,13 +44,27 @@ def read_pairs(path: Path) -> np.ndarray:
     return np.array(pairs, dtype=np.int64)
 
 
-def among_kept(pairs: np.ndarray, kept: Sequence[int]) -> np.ndarray:
+def among_kept(pairs: np.ndarray, kept: Sequence[int], samples: int) -> np.ndarray:
     """Pairs of a subject's rows as rows of the samples that were kept of it; without those of a dropped one.
 
-    >>> among_kept(np.array([[0, 2], [1, 2]]), [0, 2]).tolist()
+    Args:
+        pairs: [P, 2] rows of the subject, known to exist.
+        kept: its rows that were kept, rising.
+        samples: how many it has.
+
+    Raises:
+        SettingsError: every pair has a sample that was dropped.
+
+    >>> among_kept(np.array([[0, 2], [1, 2]]), [0, 2], 3).tolist()
     [[0, 1]]
     """
-    place = np.full(max(int(pairs.max()), *kept) + 1, -1)
+    place = np.full(samples, -1)
     place[np.asarray(kept)] = np.arange(len(kept))
     found = place[pairs]
-    return found[(found >= 0).all(1)]
+    found = found[(found >= 0).all(1)]
+    if not len(found):
+        raise SettingsError(
+            f"expected a pair of samples that the labels keep, found none among {len(pairs):,}: a sample of each was "
+            "dropped. Give other pairs, or keep some."
+        )
+    return found

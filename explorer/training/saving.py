@@ -16,11 +16,10 @@ from explorer.study.decision import now_in_utc
 from explorer.study.retrained import Comparison, Retraining, write_record
 from explorer.study.steps import PART, with_ending, write_file
 from explorer.study.study import Study
-from explorer.subjects import load_subject
-from explorer.subjects.bundled import is_bundled, untrained_subject
 from explorer.subjects.recipes import Recipe
 from explorer.subjects.subject import Subject
 from explorer.training.activity import dead_units, unit_activity
+from explorer.training.beginning import beginning
 from explorer.training.enforcement import Enforcement
 from explorer.training.loop import Progress, check_seed, train
 from explorer.training.measuring import measure
@@ -28,6 +27,7 @@ from explorer.training.pair_files import among_kept
 from explorer.training.relabeled import relabeled
 from explorer.training.retraining import train_with_control
 from explorer.training.snapshots import Snapshots, save_weights
+from explorer.training.terms import EnforcedTerm
 
 
 def train_to_file(
@@ -41,6 +41,7 @@ def train_to_file(
     study: Study | None = None,
     enforce: Enforcement | None = None,
     misclassify: float | None = None,
+    fresh: bool = False,
     snapshots: Sequence[int] = (),
     snapshots_every: int | None = None,
     progress: Progress | None = None,
@@ -48,9 +49,9 @@ def train_to_file(
     """Train the network of a subject and keep its weights, with the log beside them.
 
     A bundled subject begins with new weights, chosen by the seed; one of your own with the weights that its function
-    gives it. A training that was interrupted is gone on with when it is asked for again, and ends as if it had not
-    been: where it is stands in `<out>.resume.safetensors`, which is deleted at the end. (With a study there are two
-    trainings, which begin anew.)
+    gives it, or with new ones when it is to be fresh. A training that was interrupted is gone on with when it is asked
+    for again, and ends as if it had not been: where it is stands in `<out>.resume.safetensors`, which is deleted at the
+    end. (With a study there are two trainings, which begin anew.)
 
     Args:
         name: a bundled name, or `path/file.py:function`.
@@ -65,6 +66,7 @@ def train_to_file(
         enforce: a similarity to enforce; pairs of its own are rows of the subject, and those of dropped samples are
             left out.
         misclassify: see train. The activity of every unit at the end goes to the same name with .units.parquet.
+        fresh: begin with new weights, see draw_weights.
         snapshots: after which epochs to keep weights as well; 0 is before the first.
         snapshots_every: after each so many epochs, in their place.
         progress: called after every epoch with (epochs done, epochs in all, row of the log).
@@ -94,17 +96,17 @@ def train_to_file(
             "a study is told what labels alone change, found other changes beside them. Leave out --study, or "
             "--enforce, --misclassify and --snapshots."
         )
-    subject, recipe = _beginning(name, seed)
+    subject, recipe = beginning(name, seed, is_fresh=fresh)
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
     subject.check()
     trained, changes = (subject, None) if labels is None else relabeled(subject, Path(labels))
     if enforce is not None and labels is not None and not isinstance(enforce.pairs, str):
-        enforce = replace(enforce, pairs=among_kept(enforce.pairs, trained.dataset.indices))
+        enforce = _among_kept(enforce, subject, trained, seed)
     how, started = {"seed": seed, "device": device, "progress": progress}, time.perf_counter()
     resume = out.with_suffix(".resume.safetensors")
     if study is None:
-        about = {"subject": subject.name, "seed": seed, "recipe": asdict(recipe)}
+        about = {"subject": subject.name, "seed": seed, "recipe": asdict(recipe), **({"fresh": True} if fresh else {})}
         kept = Snapshots(out=out, at=snapshots, every=snapshots_every, metadata=about)
         options = {"enforce": enforce, "misclassify": misclassify, "snapshots": kept, "resume": resume}
         log = train(trained, recipe, **how, **options)
@@ -112,6 +114,8 @@ def train_to_file(
         log, comparisons = train_with_control(study, subject, trained, recipe, **how)
     seconds = time.perf_counter() - started
     facts = _facts(subject, recipe, log, seed)
+    if fresh:
+        facts["fresh"] = True
     if changes is not None:
         facts["labels"] = {**changes, "as_given": _measured_as_given(subject)}
     if enforce is not None:
@@ -165,11 +169,10 @@ def _check_writable(out: Path) -> None:
         raise SettingsError(f"expected a place to write {out} to, found a folder of that name. Choose another.")
 
 
-def _beginning(name: str, seed: int) -> tuple[Subject, Recipe]:
-    if is_bundled(name):
-        return untrained_subject(name, seed)
-    subject = load_subject(name)
-    return subject, Recipe(epochs=20, loss="cross-entropy" if subject.task == "classification" else "l2")
+def _among_kept(enforce: Enforcement, subject: Subject, trained: Subject, seed: int) -> Enforcement:
+    """The same with pairs of the samples that were kept; all pairs of the file must be those of the subject."""
+    EnforcedTerm(subject, enforce, subject.inputs(subject.train_rows[:1]), torch.from_numpy(subject.targets), seed)
+    return replace(enforce, pairs=among_kept(enforce.pairs, trained.dataset.indices, len(subject)))
 
 
 def _activity(subject: Subject) -> pd.DataFrame:

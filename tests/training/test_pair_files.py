@@ -1,10 +1,11 @@
 """Pairs of samples from a table: what is taken, and what is refused by its line."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from explorer.errors import SettingsError
-from explorer.training.pair_files import read_pairs
+from explorer.training.pair_files import among_kept, read_pairs
 
 
 @pytest.mark.parametrize("content", ["first,second\r\n3,5\r\n10,2\r\n", "first,second\n3,5\n10,2\n"])
@@ -29,3 +30,9 @@ def test_a_table_of_pairs_is_read_strictly(tmp_path, content, words):
     (tmp_path / "p.csv").write_text(content)
     with pytest.raises(SettingsError, match=words):
         read_pairs(tmp_path / "p.csv")
+
+
+def test_dropping_every_pair_is_said():
+    """A training that enforces nothing is not what was asked for."""
+    with pytest.raises(SettingsError, match="found none among 2: a sample of each was dropped"):
+        among_kept(np.array([[0, 2], [2, 1]]), [0, 1], 3)

@@ -193,6 +193,16 @@ def make():
     assert (tmp_path / "w.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
 
 
+def test_a_fresh_training_goes_on_bit_for_bit(subject, tmp_path, always):
+    """And not without --fresh, which begins from other weights."""
+    interrupted(subject, tmp_path, fresh=True)
+    with pytest.raises(SettingsError, match="with weights at the start"):
+        train_to_file(subject, tmp_path / "w.safetensors", epochs=EPOCHS, device="cpu")
+    for name in ("w", "whole"):
+        train_to_file(subject, tmp_path / f"{name}.safetensors", epochs=EPOCHS, device="cpu", fresh=True)
+    assert (tmp_path / "w.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
+
+
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])
 def test_a_damaged_file_is_refused_in_a_sentence(subject, tmp_path, content):
     """With what to do about it."""
