@@ -243,7 +243,7 @@ def _add_snapshots(verbs: Any) -> None:
         "snapshots",
         snapshots.measure_snapshots_of,
         "how training changed the similarity: measure snapshots of the weights, and keep the table in a study",
-        "mnist-noisy --from weights --study studies/mnist-noisy",
+        "mnist-noisy --from weights/mnist-noisy --study studies/mnist-noisy",
     )
     verb.add_argument("subject", metavar="SUBJECT", help=SUBJECT_HELP)
     verb.add_argument(
@@ -252,7 +252,7 @@ def _add_snapshots(verbs: Any) -> None:
         dest="folder",
         type=Path,
         required=True,
-        help="folder of .safetensors, the epoch written into each or at the end of its name",
+        help="folder of .safetensors of one training, the epoch written into each or at the end of its name",
     )
     verb.add_argument("--study", metavar="DIR", type=Path, required=True, help="the study of this subject")
     verb.add_argument(

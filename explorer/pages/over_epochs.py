@@ -19,6 +19,8 @@ from explorer.views.theme import BAR, CATEGORICAL
 ASSETS = Path(__file__).parents[2] / "assets"
 EXAMPLE = "mnist-noisy"
 WIDTH = 860
+TIMM = "timm:"
+"""Networks that cannot be made without weights; --fresh draws new ones over them."""
 LOG_COLUMNS = ("epoch", "loss")
 MOST_LOG_LINES = 100_000
 
@@ -86,6 +88,13 @@ def changes_in_words(found: Snapshots) -> str:
             else f"the snapshot before the last shares {100 * overlaps[-1]:.0f} % of its {found.facts.k} nearest "
             "neighbors with it"
         )
+    suspects = found.table["suspects"]
+    if suspects.notna().all() and len(suspects) > 1:
+        told.append(
+            f"of its {found.facts.suspects} most doubtful labels {100 * suspects.iloc[0]:.0f} % are already the most "
+            f"doubtful at epoch {first['epoch']}, {100 * suspects.iloc[-2]:.0f} % at epoch "
+            f"{found.table['epoch'].iloc[-2]}"
+        )
     precision = found.table["precision"]
     if precision.notna().any():
         best = found.table.loc[precision.idxmax()]
@@ -98,13 +107,31 @@ def changes_in_words(found: Snapshots) -> str:
 
 def commands(study: Study) -> str:
     """How to make the table of this study, as lines for a terminal."""
-    reference = study.subject["reference"]
-    reference = reference if " --model " in str(reference) else shlex.quote(reference or "file.py:function")
-    folder = shlex.quote(str(study.path))
+    reference = str(study.subject["reference"] or "file.py:function")
+    is_data = " --model " in reference
+    trained = _to_train(reference) if is_data else shlex.quote(reference)
+    measured = reference if is_data else trained
+    # Bundled networks always begin with new weights; one of your own would go on from those it has.
+    fresh = "" if re.fullmatch(r"[a-z-]+", reference) else " --fresh"
+    name = _file_name(study)
     return (
-        f"python -m explorer train {reference} --snapshots 0,1,2,4,8 --out weights/{_file_name(study)}.safetensors\n"
-        f"python -m explorer snapshots {reference} --from weights --study {folder}"
+        f"python -m explorer train {trained}{fresh} --snapshots 0,1,2,4,8 --out weights/{name}/{name}.safetensors\n"
+        f"python -m explorer snapshots {measured} --from weights/{name} --study {shlex.quote(str(study.path))}"
     )
+
+
+def _to_train(reference: str) -> str:
+    """Data with a model as `train` takes it: without finished weights, and labels under the name that is free there."""
+    words = shlex.split(reference)
+    needs_weights = any(word.startswith(TIMM) for word in words)
+    kept, flag = [], ""
+    for word in words:
+        flag = word.partition("=")[0] if word.startswith("--") else flag
+        if flag == "--labels" and word.startswith(flag):
+            word = word.replace("--labels", "--data-labels", 1)
+        if flag != "--weights" or needs_weights:
+            kept.append(word)
+    return shlex.join(kept)
 
 
 def _file_name(study: Study) -> str:
@@ -165,24 +192,9 @@ def _show_snapshots(found: Snapshots, key: str) -> None:
         show_figure(arm_curves(curves, ("epoch", "soft count N_S (samples)")), key=f"snapshots-counts-{key}")
         st.caption("Median over samples; bands hold the middle half and nine in ten of them.")
     with right:
-        st.markdown("**How near the end**")
-        shares = [Curve("neighbors", epochs, table["overlap"].to_numpy(), color=CATEGORICAL[1])]
-        words = [f"neighbors: share of the {facts.k} nearest that the last snapshot has too"]
-        for name, column, color, dash in (
-            ("wrong labels", "precision", CATEGORICAL[8], "dash"),
-            ("held out", "held_out", CATEGORICAL[0], "dot"),
-        ):
-            if table[column].notna().all() and (column == "precision" or facts.measure == "accuracy"):
-                shares.append(Curve(name, epochs, table[column].to_numpy(), color=color, dash=dash))
-        if facts.wrong_share is not None and any(one.name == "wrong labels" for one in shares):
-            words.append(
-                "wrong labels: average precision of suspicion against labels that are known to be wrong (a random "
-                f"order makes {facts.wrong_share:.2f})"
-            )
-        if shares[-1].name == "held out":
-            words.append("held out: accuracy by the given labels")
-        show_figure(arm_curves(shares, ("epoch", "share"), percent=True), key=f"snapshots-shares-{key}")
-        st.caption(f"{'; '.join(words)}.".capitalize())
+        _show_shares(found, key)
+    if facts.measure == "rmse":
+        _show_errors(found, key)
     with st.expander("All numbers"):
         st.dataframe(table, hide_index=True, alt="Every snapshot")
     st.caption(
@@ -190,6 +202,54 @@ def _show_snapshots(found: Snapshots, key: str) -> None:
         f"{facts.made_at[:10]}. A soft count early in training is large because all gradients share a direction then, "
         "not because the network knows that the samples are alike."
     )
+
+
+def _show_shares(found: Snapshots, key: str) -> None:
+    table, facts = found.table, found.facts
+    epochs = table["epoch"].to_numpy(dtype=float)
+    random = "" if facts.wrong_share is None else f" (a random order makes {facts.wrong_share:.2f})"
+    lines = {
+        "neighbors": ("overlap", CATEGORICAL[1], "solid", f"share of the {facts.k} nearest that the last snapshot has"),
+        "suspects": (
+            *("suspects", CATEGORICAL[11], "dashdot"),
+            f"share of the last network’s {facts.suspects} most doubtful labels that are already the most doubtful (a "
+            f"random order makes {(facts.suspects or 0) / facts.samples:.2f})",
+        ),
+        "wrong labels": (
+            *("precision", CATEGORICAL[8], "dash"),
+            f"average precision of suspicion against labels that are known to be wrong{random}",
+        ),
+        "held out": ("held_out", CATEGORICAL[0], "dot", "accuracy by the given labels"),
+    }
+    if facts.measure == "rmse":
+        del lines["held out"]
+    shown = {name: line for name, line in lines.items() if table[line[0]].notna().all()}
+    curves = [
+        Curve(name, epochs, table[column].to_numpy(), color=color, dash=dash)
+        for name, (column, color, dash, _) in shown.items()
+    ]
+    st.markdown("**How near the end**")
+    show_figure(arm_curves(curves, ("epoch", "share"), percent=True), key=f"snapshots-shares-{key}")
+    told = "; ".join(f"{name}: {words}" for name, (*_, words) in shown.items())
+    st.caption(f"{told[:1].upper()}{told[1:]}.")
+
+
+def _show_errors(found: Snapshots, key: str) -> None:
+    """Errors are no shares, so they have a figure of their own."""
+    table = found.table
+    epochs = table["epoch"].to_numpy(dtype=float)
+    curves = [
+        Curve(name, epochs, table[column].to_numpy(), color=color)
+        for name, column, color in (
+            ("trained on", "train", CATEGORICAL[0]),
+            ("held out", "held_out", CATEGORICAL[1]),
+        )
+        if table[column].notna().all()
+    ]
+    if curves:
+        st.markdown("**How far off**")
+        show_figure(arm_curves(curves, ("epoch", "RMSE (units of the target)")), key=f"snapshots-errors-{key}")
+        st.caption("Root of the mean squared distance from the given targets.")
 
 
 def _count(value: float) -> str:

@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,10 @@ NEAREST = 10
 MOST_SAMPLES = 2000
 """How many samples are measured when nothing else is said: a snapshot of the bundled digits then takes a quarter of a
 minute."""
+SUSPECTED, LEAST_SUSPECTS = 0.05, 10
+"""Such a share of the samples, the most suspicious ones, is compared with the last snapshot's; at least so many."""
+TOLD = ("subject", "seed", "recipe", "fresh")
+"""What snapshots of one training have in common, where their files tell it."""
 EPOCH = re.compile(r"(\d+)$")
 """The number that a snapshot's name ends in, where its file does not say the epoch."""
 
@@ -42,25 +47,27 @@ def snapshot_files(folder: Path) -> list[tuple[int, Path]]:
             name. Files without any are passed over.
 
     Raises:
-        SettingsError: fewer than two snapshots, or two of one epoch.
+        SettingsError: fewer than two snapshots, two of one epoch, or of two trainings.
         SubjectError: a file is damaged.
     """
     if not folder.is_dir():
         raise SettingsError(f"expected a folder of snapshots at {folder}, found none. Check the path.")
     found: dict[int, Path] = {}
     finished: dict[int, Path] = {}
+    told: dict[Path, dict[str, Any]] = {}
     for path in sorted(folder.glob("*.safetensors")):
-        epoch, is_finished = _epoch(path)
-        if is_finished:
-            finished[epoch] = path
-        if epoch is None or is_finished:
+        facts = weights_metadata(path, "Delete it.")
+        epoch, is_finished = _epoch(path, facts)
+        if epoch is None:
             continue
-        if epoch in found:
+        same = finished if is_finished else found
+        if epoch in same:
             raise SettingsError(
-                f"expected one snapshot an epoch in {folder}, found {found[epoch].name} and {path.name} for epoch "
+                f"expected one snapshot an epoch in {folder}, found {same[epoch].name} and {path.name} for epoch "
                 f"{epoch}. Keep each training in a folder of its own."
             )
-        found[epoch] = path
+        same[epoch], told[path] = path, facts
+    _check_one_training(told, folder)
     found = finished | found
     if len(found) < 2:
         raise SettingsError(
@@ -106,7 +113,7 @@ def measure_snapshots(
     chosen = _selected(subject, survey_rows(len(subject), most))
     settings = replace(settings or Settings(), limit=None, exact_density=False)
     settings = replace(settings, neighbors=max(settings.neighbors, NEAREST))
-    lines, nearest, wrong_share = [], [], None
+    lines, nearest, doubts, wrong_share = [], [], [], None
     with tempfile.TemporaryDirectory(prefix="explorer-snapshots-") as place:
         for number, (epoch, path) in enumerate(snapshots):
             model = deepcopy(chosen.model)
@@ -114,11 +121,14 @@ def measure_snapshots(
             study = build(replace(chosen, model=model), Path(place) / str(number), settings=settings, progress=progress)
             line, wrong_share = _measured(study)
             lines.append({"epoch": epoch, "weights": path.name, **line})
+            doubts.append(_doubt(study))
             nearest.append(np.array(study.array("neighbors/network/indices")[:, :NEAREST], dtype=np.int32))
             if told is not None:
                 told(number + 1, len(snapshots))
     k = nearest[-1].shape[1]
     shared = [float(np.nanmean(neighbor_overlap(one, nearest[-1], k))) / k for one in nearest]
+    count = min(max(LEAST_SUSPECTS, round(SUSPECTED * len(chosen))), int(np.isfinite(doubts[-1]).sum()))
+    suspects = [shared_suspects(one, doubts[-1], count) for one in doubts]
     facts = SnapshotFacts(
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         fingerprint=fingerprint,
@@ -128,8 +138,28 @@ def measure_snapshots(
         all_samples=len(subject),
         k=k,
         wrong_share=wrong_share,
+        suspects=count or None,
     )
-    return Snapshots(facts, pd.DataFrame(lines).assign(overlap=shared))
+    return Snapshots(facts, pd.DataFrame(lines).assign(overlap=shared, suspects=suspects))
+
+
+def shared_suspects(doubt: np.ndarray, last: np.ndarray, count: int) -> float:
+    """Share of the most doubtful samples by one order that are among as many most doubtful by another.
+
+    1 for the same order; about count / n for a random one. Of equal doubts the earlier row comes first.
+
+    Args:
+        doubt: [n] higher is more doubtful; nan is never doubted.
+        last: [n] the order that it is compared with; at least count are known.
+        count: how many of each; none give nan.
+
+    >>> shared_suspects(np.array([0.9, 0.8, 0.1]), np.array([0.9, 0.2, 0.3]), 2)
+    0.5
+    """
+    if not count:
+        return float("nan")
+    ours, theirs = (np.argsort(-np.nan_to_num(one, nan=-np.inf), kind="stable")[:count] for one in (doubt, last))
+    return float(np.isin(theirs, ours[np.isfinite(doubt[ours])]).mean())
 
 
 def average_precision(doubt: np.ndarray, is_wrong: np.ndarray) -> float:
@@ -152,9 +182,26 @@ def average_precision(doubt: np.ndarray, is_wrong: np.ndarray) -> float:
     return float((wrong_as_doubtful / as_doubtful).mean())
 
 
-def _epoch(path: Path) -> tuple[int | None, bool]:
+def _check_one_training(told: dict[Path, dict[str, Any]], folder: Path) -> None:
+    """Make sure that all files are of one subject, seed and recipe, as far as they tell."""
+    first: dict[str, tuple[Path, Any]] = {}
+    for path, facts in told.items():
+        recipe = facts.get("recipe")
+        flat = {name: facts[name] for name in TOLD if name in facts and name != "recipe"}
+        flat |= recipe if isinstance(recipe, dict) else {}
+        if "epoch" not in facts:
+            flat.pop("epochs", None)  # trainings of several lengths, told by these, may stand for snapshots
+        for name, value in flat.items():
+            other, before = first.setdefault(name, (path, value))
+            if before != value:
+                raise SettingsError(
+                    f"expected snapshots of one training in {folder}, found {other.name} with {name} {before} and "
+                    f"{path.name} with {name} {value}. Keep each training in a folder of its own."
+                )
+
+
+def _epoch(path: Path, facts: dict[str, Any]) -> tuple[int | None, bool]:
     """The epoch of a file, and whether it is told only by how long the whole training was."""
-    facts = weights_metadata(path, "Delete it.")
     recipe = facts.get("recipe")
     told = (facts.get("epoch"), recipe.get("epochs") if isinstance(recipe, dict) else None)
     for one, is_finished in zip(told, (False, True), strict=True):
@@ -195,6 +242,12 @@ def _measured(study: Study) -> tuple[dict[str, float], float | None]:
     for name, rows in (("train", is_train), ("held_out", ~is_train)):
         line[name] = _quality(study, rows) if rows.any() else np.nan
     return line, wrong_share
+
+
+def _doubt(study: Study) -> np.ndarray:
+    """[n] how suspicious each sample is; nan where nothing is doubted."""
+    samples = study.samples
+    return samples["suspicion"].to_numpy(dtype=np.float64) if "suspicion" in samples else np.full(study.n, np.nan)
 
 
 def _precision(samples: pd.DataFrame) -> tuple[float, float | None]:

@@ -20,17 +20,20 @@ from explorer.study.steps import write_file
 
 FOLDER = "snapshots"
 NAME = "measured.parquet"
-FORMAT = 1
+FORMAT = 2
+SINCE_2 = "suspects"
+"""A column and a fact that tables of format 1, which are still read, do not have."""
 KEY = b"explorer"
 MEASURES = ("accuracy", "rmse")
 QUANTILES = {"soft_05": 0.05, "soft_25": 0.25, "soft_50": 0.5, "soft_75": 0.75, "soft_95": 0.95}
-COLUMNS = ("epoch", "weights", *QUANTILES, "negative", "overlap", "precision", "train", "held_out")
+COLUMNS = ("epoch", "weights", *QUANTILES, "negative", "overlap", "suspects", "precision", "train", "held_out")
 """epoch: passes over the data so far, 0 before training. weights: the snapshot's file name. soft_05 to soft_95:
 quantiles over samples of N_S, in samples. negative: share of samples with N_S below zero. overlap: mean share of the k
-nearest neighbors that the last snapshot has too. precision: average precision of suspicion against labels that are
-known to be wrong; nan where none are. train and held_out: accuracy, or RMSE in units of the target, by the given
-labels; nan for a part without samples."""
-SHARES = ("negative", "overlap", "precision")
+nearest neighbors that the last snapshot has too. suspects: share of the last snapshot's most suspicious samples that
+are among as many most suspicious here; nan where nothing is doubted. precision: average precision of suspicion against
+labels that are known to be wrong; nan where none are. train and held_out: accuracy, or RMSE in units of the target, by
+the given labels; nan for a part without samples."""
+SHARES = ("negative", "overlap", "suspects", "precision")
 MOST_LINES = 10_000
 MOST_BYTES = 2**26
 
@@ -56,6 +59,8 @@ class SnapshotFacts:
     wrong_share: float | None
     """Of the ranked training samples so many have a label that is known to be wrong: what a list in random order
     reaches as its average precision. None where no wrong labels are known."""
+    suspects: int | None = None
+    """How many of the most suspicious samples are compared; None where nothing is doubted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +86,7 @@ def write_snapshots(path: Path, found: Snapshots) -> None:
 
     table = pa.Table.from_pandas(found.table[list(COLUMNS)], preserve_index=False)
     facts = asdict(found.facts)
-    sealed = {"format": FORMAT, "checksum": _checksum(facts, found.table), "facts": facts}
+    sealed = {"format": FORMAT, "checksum": _checksum(facts, found.table, COLUMNS), "facts": facts}
     content = io.BytesIO()
     parquet.write_table(table.replace_schema_metadata({KEY: json.dumps(sealed)}), content)
     try:
@@ -147,21 +152,23 @@ def _read(path: Path) -> Snapshots:
     sealed = json.loads((arrow.schema.metadata or {}).get(KEY, b"{}"))
     if not isinstance(sealed, dict) or set(sealed) != {"format", "checksum", "facts"}:
         raise ValueError("it is no table of snapshots")
-    _require(sealed["format"] == FORMAT, "format", sealed["format"])
+    version = sealed["format"]
+    _require(type(version) is int and 1 <= version <= FORMAT, "format", version)
+    columns = tuple(name for name in COLUMNS if version > 1 or name != SINCE_2)
     # What the file says about pandas is left aside.
     table = arrow.replace_schema_metadata(None).to_pandas()
-    _check_table(table)
-    facts = _checked_facts(sealed["facts"])
-    _require(sealed["checksum"] == _checksum(asdict(facts), table), "checksum", "another: it was edited or damaged")
-    return Snapshots(facts, table)
+    _check_table(table, columns)
+    facts = _checked_facts(sealed["facts"], version)
+    _require(sealed["checksum"] == _checksum(sealed["facts"], table, columns), "checksum", "another: it was changed")
+    return Snapshots(facts, table.reindex(columns=list(COLUMNS)))
 
 
-def _check_table(table: pd.DataFrame) -> None:
-    _require(tuple(table) == COLUMNS, "columns", list(table))
+def _check_table(table: pd.DataFrame, columns: tuple[str, ...]) -> None:
+    _require(tuple(table) == columns, "columns", list(table))
     _require(table["epoch"].dtype.kind == "i" and table["epoch"].iloc[0] >= 0, "epoch", table["epoch"].iloc[0])
     _require(bool((np.diff(table["epoch"]) > 0).all()), "epochs", table["epoch"].tolist())
     _require(all(isinstance(one, str) for one in table["weights"]), "weights", table["weights"].tolist())
-    for name in COLUMNS[2:]:
+    for name in columns[2:]:
         values = table[name]
         _require(isinstance(values.dtype, np.dtype) and values.dtype.kind == "f", name, values.dtype)
         _require(not np.isinf(values).any(), name, "an infinite number")
@@ -169,21 +176,23 @@ def _check_table(table: pd.DataFrame) -> None:
             _require(bool(values.dropna().between(0, 1).all()), name, values.tolist())
 
 
-def _checked_facts(values: Any) -> SnapshotFacts:
+def _checked_facts(values: Any, version: int) -> SnapshotFacts:
     rules: dict[str, Callable[[Any], bool]] = {
         **dict.fromkeys(("made_at", "fingerprint", "name"), lambda one: isinstance(one, str)),
         "measure": lambda one: one in MEASURES,
         **dict.fromkeys(("samples", "all_samples", "k"), lambda one: type(one) is int and one > 0),
         "wrong_share": lambda one: one is None or (isinstance(one, float) and 0 <= one <= 1),
     }
+    if version > 1:
+        rules[SINCE_2] = lambda one: one is None or (type(one) is int and one > 0)
     _require(isinstance(values, dict) and set(values) == set(rules), "facts", values)
     for name, holds in rules.items():
         _require(holds(values[name]), name, values[name])
     return SnapshotFacts(**values)
 
 
-def _checksum(facts: dict[str, Any], table: pd.DataFrame) -> str:
-    lines = [[None if one != one else one for one in line] for line in table[list(COLUMNS)].to_numpy(object).tolist()]
+def _checksum(facts: dict[str, Any], table: pd.DataFrame, columns: tuple[str, ...]) -> str:
+    lines = [[None if one != one else one for one in line] for line in table[list(columns)].to_numpy(object).tolist()]
     return hashlib.sha256(json.dumps([facts, lines], sort_keys=True).encode()).hexdigest()
 
 

@@ -223,6 +223,7 @@ def snapshots_of(study, **changes):
             },
             "negative": [0.0, 0.0, 0.1],
             "overlap": [0.2, 0.6, 1.0],
+            "suspects": [0.25, 0.75, 1.0],
             "precision": [0.1, 0.8, 0.7],
             "train": [0.1, 0.8, 0.9],
             "held_out": [0.1, 0.7, 0.8],
@@ -237,6 +238,7 @@ def snapshots_of(study, **changes):
         all_samples=240,
         k=10,
         wrong_share=0.1,
+        suspects=12,
     )
     return Snapshots(facts, table)
 
@@ -249,7 +251,8 @@ def test_snapshots_of_the_study_are_drawn_and_told(folder, tmp_path):
     text = words(test)
     assert "from 150 to 45 soft neighbors" in text and "from epoch 2 on" in text
     assert "best at epoch 2 (average precision 0.80, at the end 0.70)" in text
-    assert any("neighbors from 20.0 % to 100.0 %" in alt for alt in alternatives(test))
+    assert "12 most doubtful labels 25 % are already the most doubtful at epoch 0, 75 % at epoch 2" in text
+    assert any("neighbors from 20.0 % to 100.0 %; suspects from 25.0 % to" in alt for alt in alternatives(test))
 
 
 def test_a_study_without_snapshots_says_how_to_make_them(folder):
@@ -280,7 +283,8 @@ def test_a_regression_shows_no_share_that_it_does_not_have(folder, tmp_path):
     write_snapshots(snapshots_path(study.path), found)
     test = tab(study.path, "This study")
     assert "average precision" not in words(test)
-    assert not any("held out from" in alt for alt in alternatives(test))
+    assert not any("held out from" in alt for alt in alternatives(test) if alt.startswith("share"))
+    assert any(alt.startswith("RMSE") and "held out from 3 to 1" in alt for alt in alternatives(test))
 
 
 def test_the_log_is_that_of_the_shipped_weights_only(folder, tmp_path):

@@ -1,9 +1,10 @@
 """Snapshots of a training, measured: each as the ordinary build measures it, compared with the last."""
 
+import hashlib
 import json
 import shutil
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import oracles
@@ -17,7 +18,7 @@ from safetensors.torch import save_file
 
 from explorer.errors import SettingsError, StudyMismatch, SubjectError
 from explorer.pipeline.build import build
-from explorer.pipeline.snapshots import average_precision, measure_snapshots, snapshot_files
+from explorer.pipeline.snapshots import average_precision, measure_snapshots, shared_suspects, snapshot_files
 from explorer.study.snapshots import COLUMNS, read_snapshots, snapshots_path, write_snapshots
 
 
@@ -134,6 +135,68 @@ def test_epochs_come_from_the_file_before_its_name(tmp_path):
         snapshot_files(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ({"recipe": {"epochs": 5}}, {"recipe": {"epochs": 5}}, "found a.safetensors and b.safetensors for epoch 5"),
+        ({"epoch": 0, "seed": 0}, {"epoch": 5, "seed": 1}, "a.safetensors with seed 0 and b.safetensors with seed 1"),
+        ({"epoch": 0, "subject": "x"}, {"epoch": 5, "subject": "y"}, "with subject x and b.safetensors with subject y"),
+        (
+            {"epoch": 0, "recipe": {"epochs": 9}},
+            {"epoch": 5, "recipe": {"epochs": 5}},
+            "with epochs 9 and b.safetensors with epo",
+        ),
+    ],
+)
+def test_two_trainings_in_one_folder_are_refused(tmp_path, first, second, words):
+    """Else snapshots of one would be compared with the end of the other."""
+    for name, facts in (("a", first), ("b", second), ("c", {"epoch": 7})):
+        save_file({"a": torch.zeros(1)}, tmp_path / f"{name}.safetensors", {"explorer": json.dumps(facts)})
+    with pytest.raises(SettingsError, match=words):
+        snapshot_files(tmp_path)
+
+
+def test_suspects_are_those_of_the_last_snapshot(measured, snapshots, wrong_subject, tmp_path):
+    """Counted by hand from two studies; the last has all of its own, and the table says how many there are."""
+    table, orders = measured.table.set_index("epoch"), {}
+    for epoch in (2, 10):
+        model = deepcopy(wrong_subject.model)
+        model.load_state_dict(oracle_weights(snapshots / f"w-{epoch}.safetensors"))
+        study = build(replace(wrong_subject, model=model), tmp_path / str(epoch), settings=tiny.SETTINGS)
+        ranked = study.samples["suspicion"].sort_values(ascending=False, kind="stable")
+        orders[epoch] = set(ranked.index[: measured.facts.suspects])
+    assert measured.facts.suspects == 10
+    assert table.loc[2, "suspects"] == pytest.approx(len(orders[2] & orders[10]) / 10)
+    assert table.loc[10, "suspects"] == 1
+
+
+@given(some.lists(some.tuples(some.floats(0, 1), some.floats(0, 1)), min_size=3, max_size=30), some.integers(1, 3))
+def test_shared_suspects_do_not_depend_on_how_doubt_is_scaled(pairs, count):
+    """Only the two orders matter, either way round, and nobody is doubted where nothing is known."""
+    one, other = (np.array(values) for values in zip(*pairs, strict=True))
+    found = shared_suspects(one, other, count)
+    assert found == shared_suspects(4 * one, other, count) == shared_suspects(other, one, count)
+    assert shared_suspects(one, one, count) == 1
+    assert shared_suspects(np.full(len(one), np.nan), other, count) == 0
+
+
+def test_a_table_of_the_former_format_still_opens(measured, tmp_path):
+    """Without the share of suspects, which is nan then; everything else is as it was."""
+    from pyarrow import Table, parquet
+
+    columns = [name for name in COLUMNS if name != "suspects"]
+    facts = {name: value for name, value in asdict(measured.facts).items() if name != "suspects"}
+    table = measured.table[columns]
+    lines = [[None if one != one else one for one in line] for line in table.to_numpy(object).tolist()]
+    checksum = hashlib.sha256(json.dumps([facts, lines], sort_keys=True).encode()).hexdigest()
+    sealed = json.dumps({"format": 1, "checksum": checksum, "facts": facts})
+    arrow = Table.from_pandas(table, preserve_index=False).replace_schema_metadata({b"explorer": sealed})
+    parquet.write_table(arrow, tmp_path / "old.parquet")
+    found = read_snapshots(tmp_path / "old.parquet")
+    pd.testing.assert_frame_equal(found.table[columns], table)
+    assert found.table["suspects"].isna().all() and found.facts.suspects is None
+
+
 def test_a_folder_without_snapshots_says_how_to_make_them(tmp_path):
     """Neither an empty one nor none at all."""
     with pytest.raises(SettingsError, match="at least two snapshots"):
@@ -171,6 +234,7 @@ def test_another_subjects_table_is_refused(measured, tmp_path):
     "change",
     [
         lambda table: table.assign(overlap=2.0),
+        lambda table: table.assign(suspects=1.5),
         lambda table: table.assign(soft_50=table["soft_50"] + 1),
         lambda table: table[::-1],
         lambda table: table.assign(epoch=table["epoch"].astype(float)),
