@@ -159,6 +159,7 @@ Object.assign(Desk.prototype, {
     const { verbs } = this.part;
     const { shown: card } = this;
     verbs.hidden = this.data.presented;
+    this.part.bench.classList.toggle("presented", this.data.presented);
     if (verbs.hidden) return;
     const focused = verbs.getRootNode().activeElement;
     const held = verbs.contains(focused) ? focused.getAttribute("aria-keyshortcuts") : null;

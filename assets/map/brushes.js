@@ -9,7 +9,8 @@ Object.assign(NetworkMap.prototype, {
   async keepOnly(place) {
     try {
       const chart = await this.loadColumn(this.color);
-      if (chart) this.pressCategory(chart, this.legend.entries[place].value);
+      const { value } = this.legend.entries[place];
+      if (chart && value !== null) this.pressCategory(chart, value); // many classes at once have no value of their own
     } catch (trouble) {
       this.say(trouble.message);
     }

@@ -24,6 +24,8 @@ RECALL = 0.97
 """Share of the ten nearest that should be found at least."""
 LEAST_RECALL = 0.95
 """A study whose recall is below this says so: bytes in place of numbers can lose neighbors even among all lists."""
+_MOST_PROBES = 256
+"""So many lists are looked into at most, or an eighth of all if that is more: beyond, a search would take days."""
 _CHOSEN_RECALL = RECALL + 0.01  # a little more where probes are chosen, since the choice flatters itself
 _MEASURED = 256  # samples to choose probes on, and as many to measure the recall on
 _TEN = 10
@@ -93,20 +95,21 @@ class ListIndex:
     def tune(self, count: int, seed: int) -> None:
         """Look into twice as many lists until enough of the ten nearest are found, and measure how many on others.
 
-        Rows in crowds need few lists; rows without any structure need most of them or all.
+        Rows in crowds need few lists; rows without any structure need most of them, and may not get so many.
 
         Args:
             count: how many samples each answer will hold.
             seed: draws the samples.
 
         Cost: time O(q u d) for the 2 · 256 samples that are compared with all, and at most twice that in bytes. Each
-        later search takes O(u² d probes / lists): as long as comparing all pairs where all lists are looked into.
+        later search takes O(u² d probes / lists).
         """
         drawn = _drawn(len(self.groups), min(2 * _MEASURED, len(self.groups)), seed)
         asked = self._rows(drawn)
         tenth = self._tenth_best(drawn, asked)
         chosen_on = np.arange(len(drawn)) % 2 == 0
-        probes, most = 1, self.facts["lists"]
+        lists = self.facts["lists"]
+        probes, most = 1, min(lists, max(_MOST_PROBES, lists // 8))
         while True:
             hits = self._hits(drawn, asked, tenth, count, probes)
             if hits[chosen_on].mean() >= _CHOSEN_RECALL or probes == most:
