@@ -143,16 +143,13 @@ def _result(reference: Any, say: Say) -> Any:
             "memory must suffice for the workers, found that Ray ended one to save its machine. Give Ray fewer cores "
             "(`ray start --num-cpus`), or lower --batch-size, --coordinates or --dim; what is done is kept."
         ) from error
-    except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError) as error:
-        raise EngineError(
-            f"expected workers that stay alive, found that one died on the same shard {RETRIES + 1} times "
-            f"({_first_line(error)}). Look at the memory of its machine, or build with --engine serial; what is done "
-            "is kept."
-        ) from error
     except ray.exceptions.RayError as error:
+        told = "Ray to run a shard, found:"
+        if isinstance(error, ray.exceptions.WorkerCrashedError | ray.exceptions.NodeDiedError):
+            told = f"workers that stay alive, found that one died on the same shard {RETRIES + 1} times:"
         raise EngineError(
-            f"expected Ray to run a shard, found: {_first_line(error)}. Look at `ray status`, or build with --engine "
-            "serial; what is done is kept."
+            f"expected {told} {_first_line(error)}. Look at `ray status` and the memory of its machine, or build with "
+            "--engine serial; what is done is kept."
         ) from error
     for note in notes:
         say(note)
