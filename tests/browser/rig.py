@@ -97,9 +97,14 @@ def wait_for_row(page, row: int) -> None:
 
 
 def wait_until_drawn(page) -> None:
-    """Wait until the page's script has run to its end."""
+    """Wait until the page's script has run to its end, and the app's own styles are there.
+
+    Streamlit fetches what shows a page's HTML, and with it the styles, only when there is some: on a busy machine
+    that ends after the script.
+    """
     page.wait_for_selector("h1")
     page.wait_for_selector(".stApp[data-test-script-state=notRunning]")
+    page.wait_for_selector("[data-testid=stHtml] style", state="attached")
 
 
 STILL = """
@@ -107,7 +112,8 @@ STILL = """
     const moving = document.getAnimations().some(
         (one) => one.playState === "running" && Number.isFinite(one.effect.getComputedTiming().endTime));
     const running = document.querySelector(".stApp").dataset.testScriptState !== "notRunning";
-    if (moving || running || !window.stillSince) window.stillSince = performance.now();
+    const awaited = document.querySelector("[data-testid=stSkeleton]");
+    if (moving || running || awaited || !window.stillSince) window.stillSince = performance.now();
     return performance.now() - window.stillSince > 700;
 }
 """
@@ -127,14 +133,20 @@ def wait_until_still(page) -> None:
     page.wait_for_function(STILL, polling=50)
 
 
-def broken_rules(page) -> list[tuple[str, str, str]]:
-    """What axe-core finds: weight, rule and first place of each rule that the page breaks, once it is still."""
+def broken_rules(page) -> list[tuple[str, ...]]:
+    """What axe-core finds: weight, rule, first place and why, of each rule that the page breaks, once it is still."""
     from axe_playwright_python.sync_playwright import Axe
 
     wait_until_still(page)
     found = Axe().run(page).response
     assert len(found["passes"]) > 12
-    return [(one["impact"], one["id"], one["nodes"][0]["html"][:200]) for one in found["violations"]]
+    return [(one["impact"], one["id"], one["nodes"][0]["html"][:200], *_reasons(one)) for one in found["violations"]]
+
+
+def _reasons(broken: dict) -> list[str]:
+    """Why axe-core objects to the first place of a rule, such as which two colors are too close."""
+    first = broken["nodes"][0]
+    return [check["message"] for check in first["any"] + first["all"] + first["none"]]
 
 
 def _free_port() -> int:
