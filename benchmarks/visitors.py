@@ -164,12 +164,14 @@ NEXT_ANSWER = """() => {
   const root = document.querySelector("[data-testid=stBidiComponentIsolated]").shadowRoot;
   const marks = root.querySelector(".marks");
   window.answered = null;
+  window.awaited?.disconnect(); // by a click that was not answered
   let released = 0;
   marks.addEventListener("pointerup", () => { released = performance.now(); }, { capture: true, once: true });
-  const watcher = new MutationObserver(() => requestAnimationFrame(() => {
-    window.answered ??= performance.now() - released;
+  const watcher = window.awaited = new MutationObserver(() => {
+    if (!released) return; // a sample that came before the click answers nothing
     watcher.disconnect();
-  }));
+    requestAnimationFrame(() => { window.answered ??= performance.now() - released; });
+  });
   watcher.observe(root.querySelector(".panel"), { attributes: true, attributeFilter: ["data-row"] });
 }"""
 

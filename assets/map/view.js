@@ -91,7 +91,7 @@ Object.assign(NetworkMap.prototype, {
   },
 
   bringIntoSight(row) {
-    if (!this.places || row === this.heldRow) return;
+    if (!this.places || this.isWhole || row === this.heldRow) return; // all of the map is in sight
     const [x, y] = this.toScreen(...this.placeOf(row));
     const { width, height } = this.view;
     if (x < 24 || y < 24 || x > width - 24 || y > height - 24) {

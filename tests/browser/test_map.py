@@ -150,6 +150,18 @@ def test_an_arrow_key_walks_to_a_sample_in_that_direction(open_page, study):
     assert x[sample_in_url(page)] > x[5]
 
 
+def test_a_click_at_the_edge_of_the_whole_map_leaves_it_whole(open_page):
+    """What is in sight stays where it is: no point leaves the stage because the lowest one was chosen."""
+    page = open_page()
+    first, before = selected_row(page), colored_places(page)
+    page.mouse.click(*before[before[:, 1].argmax()].astype(float).tolist())
+    page.wait_for_timeout(800)
+    after = colored_places(page)
+    assert selected_row(page) != first
+    assert after.min(axis=0) == pytest.approx(before.min(axis=0), abs=15)
+    assert after.max(axis=0) == pytest.approx(before.max(axis=0), abs=15)
+
+
 def test_a_press_on_a_legend_entry_dims_the_other_classes(open_page):
     """Fewer colored pixels are left, but not none; a second press brings all back."""
     page = open_page()
