@@ -1,6 +1,6 @@
 """Whether it helps to enforce that a picture and its turned copy are alike, against plain augmentation at equal cost.
 
-    python -m benchmarks.invariance            # some minutes of one core
+    python -m benchmarks.invariance            # twenty minutes of one core
     python -m benchmarks.invariance --quick    # two seeds, few steps, into a temporary folder
 
 The small convolutional network learns from upright images of MNIST, 16 a step, and is measured on 500 that are held
@@ -44,7 +44,7 @@ AGAINST = "augmented"
 MOST = 45.0
 """Degrees."""
 ANGLES_SEED = 7
-BUDGET, BATCH, SEEDS = 600, 16, 8
+BUDGET, BATCH, SEEDS = 600, 16, 20
 KEYS = ("arm", "seed")
 COST_STEPS, COST_REPEATS = (4, 24), 5
 RECIPE = Recipe(epochs=1, loss="cross-entropy", batch_size=BATCH, learning_rate=1e-3, decay=False)

@@ -1,6 +1,6 @@
 // Where the visitor looks: moving, zooming, finding the point under a pointer, and drawing what lies over the points.
 
-const UNDER_BUTTONS = 54; // pixels at the top of the map that the whole map leaves to the buttons
+const UNDER_BUTTONS = 70; // pixels at the top of the map that the whole map leaves to the buttons, and to a picture under them
 
 Object.assign(NetworkMap.prototype, {
   placeOf(row) {
