@@ -119,7 +119,7 @@ SETTINGS = (
     Setting("mnist", 32, ("baseline", "reward", "penalise", "contrast"), 20),
     Setting("fashion", 2, ("baseline", "reward", "penalise", "contrast"), 20),
     Setting("mnist", 2, ("baseline", "reward, all", "penalise, all", "contrast, all"), 20),
-    Setting("fashion", 32, ("baseline", "reward", "penalise", "contrast"), 8),
+    Setting("fashion", 32, ("baseline", "reward", "penalise", "contrast"), 20),
 )
 """In the order in which they are run; what the published protocol asks for first."""
 
