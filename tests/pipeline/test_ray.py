@@ -77,9 +77,12 @@ def processes():
     start.left = lambda: [
         number for number in map(int, filter(str.isdigit, os.listdir("/proc"))) if bears(number, mark)
     ]
+    # A shell that runs tests in the background has them ignore Ctrl-C, and so would all that they start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield start
     finally:
+        signal.signal(signal.SIGINT, before)
         for one in running:
             one.terminate()
             one.communicate(timeout=PATIENCE_SECONDS)
