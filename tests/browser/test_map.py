@@ -155,7 +155,8 @@ def test_a_click_at_the_edge_of_the_whole_map_leaves_it_whole(open_page):
     page = open_page()
     first, before = selected_row(page), colored_places(page)
     page.mouse.click(*before[before[:, 1].argmax()].astype(float).tolist())
-    page.wait_for_timeout(800)
+    page.wait_for_selector(f".panel:not([data-row='{first}'])")
+    page.wait_for_timeout(800)  # a map that moves would have come to rest
     after = colored_places(page)
     assert selected_row(page) != first
     assert after.min(axis=0) == pytest.approx(before.min(axis=0), abs=15)
