@@ -57,3 +57,13 @@ class StepMissing(StudyError, LookupError):
 
 class EngineError(ExplorerError, RuntimeError):
     """A computation could not be carried out with the given engine or device."""
+
+
+def first_line(error: BaseException, most: int = 200) -> str:
+    """What an error says, for the sentence of another: its first line, or its name when it says nothing.
+
+    Args:
+        error: of a library, whose text may have many lines.
+        most: characters that are kept.
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:most]

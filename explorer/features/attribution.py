@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from explorer.errors import EngineError
+from explorer.errors import EngineError, first_line
 from explorer.features.blocks import Block
 from explorer.features.calibration import measured_network, selecting
 from explorer.features.exact import layer_kernels
@@ -133,7 +133,7 @@ def input_gradient(
             directions = _directions(_output_gradients(measured, parameters), theirs)
             return _slope(measured, leaf, parameters, directions)[0]
     except RuntimeError as problem:  # also what torch has not implemented
-        found = str(problem).strip().splitlines()[0].rstrip(".")
+        found = first_line(problem).rstrip(".")
         raise EngineError(
             f"{network.subject.name}: the slope of a similarity needs a network that can be differentiated twice, "
             f"found: {found}. Ask for the shares by layer instead."

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import torch
 
-from explorer.errors import EngineError
+from explorer.errors import EngineError, first_line
 
 Result = TypeVar("Result")
 
@@ -45,16 +45,12 @@ def in_smaller_batches(
                 raise
             if size == 1:
                 raise EngineError(
-                    f"memory must suffice for one sample at a time, found that it does not ({_first_line(error)}). "
+                    f"memory must suffice for one sample at a time, found that it does not ({first_line(error, 120)}). "
                     "Close other programs, measure on --device cpu, or lower --coordinates and --dim."
                 ) from error
-            found = _first_line(error)
+            found = first_line(error, 120)
         # Only here, after the error, is what its frames held free again.
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         size = max(1, min(size or most, most) // 2)
         say(f"memory did not suffice ({found}): going on with {size} samples at once")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]

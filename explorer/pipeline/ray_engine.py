@@ -23,7 +23,7 @@ from secrets import token_hex
 from types import ModuleType
 from typing import Any
 
-from explorer.errors import EngineError, SettingsError
+from explorer.errors import EngineError, SettingsError, first_line
 from explorer.pipeline.engines import Engine, Say, ShardWork
 
 RETRIES = 3
@@ -148,7 +148,7 @@ def _result(reference: Any, say: Say) -> Any:
         if isinstance(error, ray.exceptions.WorkerCrashedError | ray.exceptions.NodeDiedError):
             told = f"workers that stay alive, found that one died on the same shard {RETRIES + 1} times:"
         raise EngineError(
-            f"expected {told} {_first_line(error)}. Look at `ray status` and the memory of its machine, or build with "
+            f"expected {told} {first_line(error)}. Look at `ray status` and the memory of its machine, or build with "
             "--engine serial; what is done is kept."
         ) from error
     for note in notes:
@@ -170,7 +170,7 @@ def _sent(work: ShardWork) -> Any:
     try:
         return ray.put(work)
     except Exception as error:
-        found = _first_line(error.__cause__ or error)
+        found = first_line(error.__cause__ or error)
         raise EngineError(
             f"expected a subject that can be sent to other processes, found one that cannot ({found}). Open files, "
             "connections and locks when a sample is first read, or build with --engine serial."
@@ -240,7 +240,7 @@ def _connect(address: str | None) -> None:
     except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
         where = f"at {address}" if address else "on this machine"
         raise EngineError(
-            f"expected a Ray cluster {where}, found: {_first_line(error)}. Check it with `ray status`, or build with "
+            f"expected a Ray cluster {where}, found: {first_line(error)}. Check it with `ray status`, or build with "
             "--engine serial."
         ) from error
     finally:
@@ -290,10 +290,6 @@ def _waited_for(shards: int, gpus: int) -> str:
     each = "one CPU and one GPU" if gpus else "one CPU"
     waited = f"no shard was finished in {PATIENCE_SECONDS:.0f} s"
     return f"{waited}: {shards} are at work or wait for {each} each; Ray has {told}"
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def _last_line(text: str) -> str:
